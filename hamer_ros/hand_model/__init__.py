@@ -1,0 +1,1 @@
+"""The hand model: its topology, its data and linear blend skinning."""

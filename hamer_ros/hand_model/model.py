@@ -1,0 +1,140 @@
+"""A hand model in MANO's format: a template mesh, its directions of shape and its skinning weights.
+
+The packaged model is *not* MANO.  It is a procedural hand of this project's own (see
+``hamer_ros.sculpting``) that shares MANO's numbers of vertices, faces and joints, its vertex ids of
+the wrist and fingertips, its frame and its field names.  Its betas mean something else, so every
+result carries the name of the model it was made with.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from hamer_ros.hand_model import topology
+
+_SHAPES = {
+    "v_template": (topology.N_VERTICES, 3),
+    "shapedirs": (topology.N_VERTICES, 3, topology.N_BETAS),
+    "posedirs": (topology.N_VERTICES, 3, topology.N_POSE_FEATURES),
+    "J_regressor": (topology.N_SKELETON, topology.N_VERTICES),
+    "weights": (topology.N_VERTICES, topology.N_SKELETON),
+    "f": (topology.N_FACES, 3),
+    "kintree_table": (2, topology.N_SKELETON),
+}
+"""Shape of every field that is read, under its name in MANO's files."""
+
+_WEIGHT_TOLERANCE = 1e-3
+"""How far the skinning weights of a vertex may sum from 1; MANO's own are rounded."""
+
+
+@dataclass(frozen=True, eq=False)
+class HandModel:
+    """The right hand; a left hand is its mirror image in x.
+
+    name: says which model it is, in messages and files.
+    v_template: (778, 3) metres, the mean hand at rest in MANO's frame: fingers along -x, thumb
+        on +z, palm facing -y.
+    shapedirs: (778, 3, 10) metres per unit of beta.
+    posedirs: (778, 3, 135) metres per unit of pose feature.
+    joint_regressor: (16, 778), skeleton joints = joint_regressor @ shaped vertices.
+    weights: (778, 16) skinning weights, not negative, each row summing to 1.
+    faces: (1538, 3) int32, counter-clockwise seen from outside; the wrist is open.
+    parents: of the 16 skeleton joints, -1 for the wrist.
+    """
+
+    name: str
+    v_template: np.ndarray
+    shapedirs: np.ndarray
+    posedirs: np.ndarray
+    joint_regressor: np.ndarray
+    weights: np.ndarray
+    faces: np.ndarray
+    parents: tuple[int, ...]
+
+    @cached_property
+    def has_pose_correctives(self) -> bool:
+        """Whether any entry of posedirs differs from zero."""
+        return bool(np.any(self.posedirs))
+
+    @classmethod
+    def from_fields(cls, name: str, fields: Mapping[str, np.ndarray], source: str) -> HandModel:
+        """Check and take over dense arrays under MANO's field names.
+
+        source: where the fields come from, for the messages.
+        Raises ValueError that names the source, the field, what was found and what was expected.
+        """
+        arrays = {field: _checked(fields, field, source) for field in _SHAPES}
+        faces, weights = arrays["f"], arrays["weights"]
+        if faces.min() < 0 or faces.max() >= topology.N_VERTICES:
+            raise ValueError(
+                f"{source}: field 'f' holds vertex ids {faces.min():.0f} to {faces.max():.0f}, "
+                f"expected 0 to {topology.N_VERTICES - 1}"
+            )
+        if weights.min() < 0.0 or np.abs(weights.sum(axis=1) - 1.0).max() > _WEIGHT_TOLERANCE:
+            raise ValueError(
+                f"{source}: field 'weights' has rows that sum to {weights.sum(axis=1).min():.4f} "
+                f"up to {weights.sum(axis=1).max():.4f} and a least entry of {weights.min():.4f}, "
+                "expected rows that sum to 1 and no negative entry"
+            )
+        # The root's parent is stored as 2^32 - 1, being -1 in an unsigned type.
+        parents = (-1, *(int(parent) for parent in arrays["kintree_table"][0, 1:]))
+        if parents != topology.PARENTS:
+            raise ValueError(
+                f"{source}: field 'kintree_table' holds the parents {parents}, "
+                f"expected {topology.PARENTS}"
+            )
+        return cls(
+            name=name,
+            v_template=arrays["v_template"],
+            shapedirs=arrays["shapedirs"],
+            posedirs=arrays["posedirs"],
+            joint_regressor=arrays["J_regressor"],
+            weights=weights / weights.sum(axis=1, keepdims=True),
+            faces=faces.astype(np.int32),
+            parents=parents,
+        )
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> HandModel:
+        """Read an .npz file with MANO's field names; its ``name``, if any, becomes the model's.
+
+        Raises FileNotFoundError, and ValueError for a file of another kind or content.
+        """
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                names = [*_SHAPES, "name"]
+                fields = {field: archive[field] for field in names if field in archive}
+        except (ValueError, zipfile.BadZipFile, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}: not an .npz file of plain arrays ({error})") from error
+        name = str(fields["name"]) if "name" in fields else path.stem
+        return cls.from_fields(name, fields, str(path))
+
+    @classmethod
+    def default(cls) -> HandModel:
+        """Load the packaged procedural hand, in MANO's format but not MANO."""
+        packaged = resources.files("hamer_ros.hand_model") / "data" / "hand.npz"
+        with resources.as_file(packaged) as path:
+            return cls.load(path)
+
+
+def _checked(fields: Mapping[str, np.ndarray], field: str, source: str) -> np.ndarray:
+    """Take the field as a contiguous finite float64 array of the expected shape."""
+    if field not in fields:
+        raise ValueError(f"{source}: field '{field}' is missing, expected shape {_SHAPES[field]}")
+    array = np.ascontiguousarray(fields[field], dtype=np.float64)
+    if array.shape != _SHAPES[field]:
+        raise ValueError(
+            f"{source}: field '{field}' has shape {array.shape}, expected {_SHAPES[field]}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{source}: field '{field}' holds values that are not finite")
+    return array
