@@ -1,0 +1,183 @@
+"""The data that flows through the pipeline.
+
+    frame -> detections -> hands -> placed hands -> tracks -> messages
+
+Every stage takes the type on its left and returns the one on its right; nothing is ever written
+into an object that a later stage has seen.  Units are metres, radians and pixels.
+
+Frames of reference
+-------------------
+camera
+    The optical frame of the camera (REP-103): x right, y down, z forward.
+wrist
+    The hand model's root frame moved to the wrist joint, in MANO's axes.  For a right hand the
+    fingers point along -x, the palm faces -y and the thumb lies on +z; a left hand is the mirror
+    image in x (fingers along +x).  Both are right-handed frames: the rotation of a left hand is
+    S R S with S = diag(-1, 1, 1), as in HaMeR.
+pixel
+    u to the right, v down; the centre of the top-left pixel is (0, 0).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.camera import CameraModel
+
+N_JOINTS = 21
+"""Joints of a hand in OpenPose order: wrist, then thumb, index, middle, ring, little x 4."""
+
+
+class Side(enum.IntEnum):
+    """Which hand it is; the values are those of ``HandMesh.handedness``."""
+
+    LEFT = 1
+    RIGHT = 2
+
+
+class ScaleSource(enum.IntEnum):
+    """What fixed the metric size of a hand; the values are those of ``HandMesh.scale_source``."""
+
+    POPULATION_PRIOR = 1
+    PARAMETER = 2
+    TRACK = 3
+    DEPTH = 4
+
+
+class TrackState(enum.IntEnum):
+    """Where a track stands; the values are those of ``HandMesh.track_state``."""
+
+    NEW = 1
+    TRACKED = 2
+    COASTED = 3
+    LOST = 4
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image and the camera that took it.
+
+    rgb: (H, W, 3) uint8, red first.
+    stamp: seconds; only differences and order matter.
+    """
+
+    rgb: np.ndarray
+    stamp: float
+    camera: CameraModel
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """21 joints that a landmark net saw in an image.
+
+    pixels: (21, 2) float64, in the full image.
+    world: (21, 3) float64 metres, about the hand's centre, in axes turned onto the viewing ray:
+        x and y parallel to the image's, z away from the camera.
+    presence: probability that there is a hand, 0 to 1.
+    """
+
+    pixels: np.ndarray
+    world: np.ndarray
+    presence: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One hand found in one image.
+
+    box: (4,) float64 pixels: x_min, y_min, x_max, y_max around the whole hand; it may reach out
+        of the image.
+    side, side_score: the more likely side, by vote over all images of this region so far, and its
+        probability (0.5 to 1).
+    score: confidence that this is a hand, 0 to 1.
+    region: which followed image region it came from; the same number in consecutive frames
+        means the same hand.
+    landmarks: what the detector saw of the joints, or None for a detector of boxes.
+    """
+
+    box: np.ndarray
+    side: Side
+    side_score: float
+    score: float
+    region: int
+    landmarks: Landmarks | None = None
+
+
+@dataclass(frozen=True)
+class Hand:
+    """The shape and pose of one hand, before its place in the room is solved.
+
+    Parameters are those of the *right*-hand model for both sides; a left hand is that model
+    mirrored in x, its rotations being S R S.
+
+    orientation: (3, 3) rotation wrist -> camera as the recoverer sees it.
+    hand_pose: (15, 3) axis-angle of the finger joints relative to their parents, MANO order, of
+        the hand's own side (for a left hand y and z are already negated).
+    betas: (10,) shape coefficients.
+    vertices: (778, 3) metres in the wrist frame.
+    joints: (21, 3) metres in the wrist frame; joints[0] is the origin.
+    keypoints: (21, 2) pixels, the evidence for the placement.
+    keypoint_scores: (21,) confidence of each keypoint, 0 to 1.
+    """
+
+    detection: Detection
+    orientation: np.ndarray
+    hand_pose: np.ndarray
+    betas: np.ndarray
+    vertices: np.ndarray
+    joints: np.ndarray
+    keypoints: np.ndarray
+    keypoint_scores: np.ndarray
+
+    @property
+    def side(self) -> Side:
+        """Which hand it is, as detected."""
+        return self.detection.side
+
+
+@dataclass(frozen=True)
+class PlacedHand:
+    """A hand in the camera frame.
+
+    rotation: (3, 3) wrist -> camera.
+    translation: (3,) metres, the wrist joint in the camera frame.
+    covariance: (6, 6) of the wrist pose: x, y, z (m^2), then rotations about the fixed x, y, z
+        axes of the camera frame (rad^2), as geometry_msgs/PoseWithCovariance orders them.
+    scale: factor by which the placement grew the recovered hand.
+    scale_source: what fixed the metric size.
+    rms_px: root mean square distance between the keypoints and the reprojected joints, pixels.
+    """
+
+    hand: Hand
+    rotation: np.ndarray
+    translation: np.ndarray
+    covariance: np.ndarray
+    scale: float
+    scale_source: ScaleSource
+    rms_px: float
+
+    def to_camera(self, points: np.ndarray) -> np.ndarray:
+        """(N, 3) metres in the wrist frame -> (N, 3) metres in the camera frame."""
+        return self.scale * points @ self.rotation.T + self.translation
+
+    @property
+    def joints(self) -> np.ndarray:
+        """(21, 3) metres in the camera frame."""
+        return self.to_camera(self.hand.joints)
+
+    @property
+    def vertices(self) -> np.ndarray:
+        """(778, 3) metres in the camera frame."""
+        return self.to_camera(self.hand.vertices)
+
+
+@dataclass(frozen=True)
+class TrackedHand:
+    """A placed hand that knows which hand it was in the frames before."""
+
+    placed: PlacedHand
+    track_id: int
+    state: TrackState
