@@ -1,0 +1,65 @@
+"""Hands drawn over the image that they were found in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from hamer_ros.camera import CameraModel
+from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
+from hamer_ros.hands import PlacedHand, Side, TrackedHand
+from hamer_ros.rendering.shading import Mesh, shade
+from hamer_ros.rendering.skeleton import draw_skeleton
+
+SIDE_COLORS = {Side.LEFT: (0.38, 0.64, 0.90), Side.RIGHT: (0.94, 0.62, 0.44)}
+"""Red, green and blue, 0 to 1: a left hand is blue, a right hand orange."""
+
+
+def hand_mesh(hand: PlacedHand, faces: np.ndarray) -> Mesh:
+    """The closed surface of a hand in the camera frame, in the colour of its side.
+
+    faces: (1538, 3), the right-hand model's.
+    """
+    closed = closed_faces(faces)
+    if hand.hand.side is Side.LEFT:
+        closed = mirrored_faces(closed)
+    return Mesh(hand.vertices, closed, SIDE_COLORS[hand.hand.side])
+
+
+def draw_hands(
+    rgb: np.ndarray, hands: Sequence[TrackedHand], camera: CameraModel, faces: np.ndarray
+) -> np.ndarray:
+    """The image (H, W, 3) with the shaded mesh, the observed joints and a label of each hand."""
+    meshes = [_bent(hand_mesh(hand.placed, faces), camera) for hand in hands]
+    out = shade(rgb, meshes, camera.matrix, alpha=0.85, supersampling=1)
+    thickness = max(1, round(min(rgb.shape[:2]) / 400))
+    for hand in hands:
+        out = draw_skeleton(out, hand.placed.hand.keypoints, thickness)
+        _label(out, hand)
+    return out
+
+
+def _bent(mesh: Mesh, camera: CameraModel) -> Mesh:
+    """Move vertices sideways so that a pinhole draws them where the real lens shows them."""
+    if camera.is_pinhole:
+        return mesh
+    plane = (camera.project(mesh.vertices) - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    depth = mesh.vertices[:, 2:]
+    return Mesh(np.concatenate([plane * depth, depth], 1), mesh.faces, mesh.colors)
+
+
+def _label(image: np.ndarray, hand: TrackedHand) -> None:
+    placed = hand.placed
+    text = f"{placed.hand.side.name.lower()} #{hand.track_id}  {placed.translation[2]:.2f} m"
+    size = max(0.4, min(image.shape[:2]) / 1000)
+    thickness = max(1, round(1.5 * size))
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thickness)
+    left, top = placed.hand.keypoints.min(0)
+    x = int(np.clip(left, 2, max(2, image.shape[1] - width - 2)))
+    y = int(np.clip(top - 0.6 * height, height + 2, image.shape[0] - 4))
+    for color, weight in (((20, 20, 20), thickness + 2), ((255, 255, 255), thickness)):
+        cv2.putText(
+            image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, weight, cv2.LINE_AA
+        )
