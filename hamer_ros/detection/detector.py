@@ -1,0 +1,161 @@
+"""Find hands in photographs and follow them through video.
+
+The scheme is that of MediaPipe Hands (Zhang et al. 2020, arXiv:2006.10214): a palm net finds new
+hands, a landmark net sees their joints, and the joints say where to look in the next image.
+Three things are added.  Both palm nets share the search, because each finds hands that the other
+misses; the search goes over overlapping tiles too (see ``search``), because small hands vanish
+when a whole image is shrunk to the net's input; and a new hand must stand up to several looks
+(see ``confirm``), which lets palms of low score be tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.detection.confirm import confirm
+from hamer_ros.detection.duplicates import distinct_followed, distinct_new
+from hamer_ros.detection.followed import FollowedHand, covers, keep_following, start_following
+from hamer_ros.detection.landmark import see_landmarks
+from hamer_ros.detection.palm import Palm, find_palms, merge_palms
+from hamer_ros.detection.search import PalmNet, Search, search_cycle, thorough_search
+from hamer_ros.hands import Detection, Frame
+from hamer_ros.nets.session import CPU, Net
+from hamer_ros.nets.store import net_path
+
+NetFunction = Callable[[np.ndarray], list[np.ndarray]]
+
+
+MIN_PALM_SCORE = 0.15
+"""Palms with a lower score are not looked at."""
+
+SEARCHES_WITHOUT_HANDS = 2
+"""Searches in an image while no hand is followed."""
+
+CANDIDATES_BESIDE_HANDS = 2
+"""New palms looked at in an image while a hand is followed, so that it does not stall."""
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """What a user can choose about a detector.
+
+    max_hands: no more hands than this are followed and reported.
+    static: every image is a photograph of its own: nothing is followed, and each is searched
+        thoroughly.
+    search_period: images from one search to the next while at least one hand is followed.
+    min_presence: a followed hand is dropped when the landmark net is less sure of it.
+    """
+
+    max_hands: int = 4
+    static: bool = False
+    search_period: int = 4
+    min_presence: float = 0.5
+
+
+DEFAULT_OPTIONS = DetectorOptions()
+
+
+class LandmarkDetector:
+    """Hands by palm and landmark nets; see the module for the scheme.
+
+    Args:
+        palm_nets: the palm nets.
+        landmark_net: the hand landmark net.
+        options: see DetectorOptions.
+    """
+
+    def __init__(
+        self,
+        palm_nets: Mapping[PalmNet, NetFunction],
+        landmark_net: NetFunction,
+        options: DetectorOptions = DEFAULT_OPTIONS,
+    ) -> None:
+        self._palm_nets = palm_nets
+        self._landmark_net = landmark_net
+        self._options = options
+        self._next_number = 1
+        self.reset()
+
+    @classmethod
+    def load(
+        cls,
+        options: DetectorOptions = DEFAULT_OPTIONS,
+        providers: tuple[str, ...] = CPU,
+        threads: int = 1,
+    ) -> LandmarkDetector:
+        """Build the detector with the nets of the cache.
+
+        Raises:
+            NetsMissingError: the nets have not been fetched.
+            ProviderError: onnxruntime does not have one of ``providers``.
+        """
+        palm_nets = {net: Net(net_path(net.value), providers, threads) for net in PalmNet}
+        landmark_net = Net(net_path("hand_landmark_full"), providers, threads)
+        return cls(palm_nets, landmark_net, options)
+
+    def reset(self) -> None:
+        """Forget the hands that are followed; numbers of regions are not used again."""
+        self._hands: list[FollowedHand] = []
+        self._fresh = True
+        self._cycle_position = 0
+        self._images_since_search = 0
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        """Hands in the next image, those that are followed longest first."""
+        if self._options.static:
+            self.reset()
+        image = frame.rgb
+        self._hands = self._follow(image)
+        if len(self._hands) < self._options.max_hands:
+            self._take_up(image, self._find(image, self._next_searches(image)))
+        return [hand.detection() for hand in self._hands]
+
+    def _follow(self, image: np.ndarray) -> list[FollowedHand]:
+        """See the followed hands again where their joints were."""
+        followed = []
+        for hand in self._hands:
+            sighting = see_landmarks(self._landmark_net, image, hand.region)
+            if sighting.landmarks.presence >= self._options.min_presence:
+                followed.append(keep_following(hand, sighting))
+        return distinct_followed(followed)
+
+    def _next_searches(self, image: np.ndarray) -> list[Search]:
+        """Choose what to search in this image: all at first, little while hands are followed."""
+        height, width = image.shape[:2]
+        if self._fresh:
+            self._fresh = False
+            return thorough_search(width, height)
+        self._images_since_search += 1
+        if self._hands and self._images_since_search < self._options.search_period:
+            return []
+        self._images_since_search = 0
+        cycle = search_cycle(width, height)
+        count = 1 if self._hands else SEARCHES_WITHOUT_HANDS
+        chosen = [cycle[(self._cycle_position + k) % len(cycle)] for k in range(count)]
+        self._cycle_position = (self._cycle_position + count) % len(cycle)
+        return chosen
+
+    def _find(self, image: np.ndarray, searches: list[Search]) -> list[Palm]:
+        palms = [
+            palm
+            for search in searches
+            for palm in find_palms(
+                self._palm_nets[search.net], image, search.window, MIN_PALM_SCORE
+            )
+        ]
+        return merge_palms(palms)
+
+    def _take_up(self, image: np.ndarray, palms: list[Palm]) -> None:
+        """Follow the hands of those palms that the landmark net confirms."""
+        new = [p for p in palms if not any(covers(hand, p.center) for hand in self._hands)]
+        if self._hands:
+            new = new[:CANDIDATES_BESIDE_HANDS]
+        confirmations = [confirm(self._landmark_net, image, palm) for palm in new]
+        found = [confirmation for confirmation in confirmations if confirmation is not None]
+        room = self._options.max_hands - len(self._hands)
+        for confirmation in distinct_new(found, self._hands)[:room]:
+            self._hands.append(start_following(self._next_number, confirmation.sighting))
+            self._next_number += 1

@@ -1,0 +1,58 @@
+"""See the joints of one hand with MediaPipe's landmark net.
+
+Zhang et al. 2020, arXiv:2006.10214.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hamer_ros.detection.crop import Region, crop, turn
+from hamer_ros.hands import N_JOINTS, Landmarks
+
+INPUT_SIZE = 224
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What the landmark net saw in one region of one image.
+
+    landmarks: the joints and the probability that they are a hand's.
+    right: probability that it is a right hand, 0 to 1.
+    region: where the net looked.
+    """
+
+    landmarks: Landmarks
+    right: float
+    region: Region
+
+
+def see_landmarks(
+    net: Callable[[np.ndarray], list[np.ndarray]], image: np.ndarray, region: Region
+) -> Sighting:
+    """Look at one region with the landmark net.
+
+    Args:
+        net: hand landmark net; gives joints in input pixels, presence, handedness and joints in
+            metres, in this order.
+        image: (H, W, 3) uint8 RGB.
+        region: where to look; past the edge of the image its last pixels are repeated.
+    """
+    joints, presence, handedness, world = net(crop(image, region, INPUT_SIZE, cv2.BORDER_REPLICATE))
+    across = joints.reshape(N_JOINTS, 3)[:, :2].astype(np.float64) / INPUT_SIZE - 0.5
+    metres = world.reshape(N_JOINTS, 3).astype(np.float64)
+    # The net sees the hand upright; its depth axis is the viewing ray either way.
+    metres[:, :2] = turn(metres[:, :2], region.rotation)
+    # MediaPipe calls this output the probability of "Left", meaning the hand of a person in a
+    # mirrored selfie.  In the image of a camera it is a right hand's.
+    right = float(handedness.item())
+    landmarks = Landmarks(
+        pixels=region.to_image(across),
+        world=metres,
+        presence=float(presence.item()),
+    )
+    return Sighting(landmarks, right, region)

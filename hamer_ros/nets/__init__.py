@@ -1,0 +1,1 @@
+"""The neural nets of the hand detector: where they come from and how they run."""

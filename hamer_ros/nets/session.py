@@ -1,0 +1,56 @@
+"""Run an ONNX net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+CPU: tuple[str, ...] = ("CPUExecutionProvider",)
+
+
+class ProviderError(RuntimeError):
+    """An execution provider was asked for that this onnxruntime does not have."""
+
+
+class Net:
+    """An ONNX net with one input, loaded and ready to run.
+
+    Args:
+        path: the ONNX file.
+        providers: onnxruntime's execution providers, the preferred one first.  All must be
+            available: falling back in silence would hide that a GPU stands idle.
+        threads: CPU threads of one run.
+
+    Raises:
+        ProviderError: a provider is not available.
+    """
+
+    def __init__(self, path: Path, providers: tuple[str, ...] = CPU, threads: int = 1) -> None:
+        check_providers(providers)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        # onnxruntime drops a provider whose libraries do not load and only warns about it.
+        check_providers(providers, self._session.get_providers())
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, value: np.ndarray) -> list[np.ndarray]:
+        """Run the net on its input (float32, the net's own shape); its outputs in order."""
+        return self._session.run(None, {self._input: value})
+
+
+def check_providers(providers: tuple[str, ...], available: list[str] | None = None) -> None:
+    """Raise ProviderError unless every one of ``providers`` is available to onnxruntime."""
+    if available is None:
+        available = onnxruntime.get_available_providers()
+    missing = [p for p in providers if p not in available]
+    if missing:
+        raise ProviderError(
+            f"onnxruntime cannot run on {', '.join(missing)}; available here: "
+            f"{', '.join(available)}. An NVIDIA GPU needs `pip install onnxruntime-gpu` in place "
+            "of onnxruntime, and CUDA and cuDNN libraries that it can load."
+        )

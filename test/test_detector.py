@@ -1,0 +1,495 @@
+"""The detector: its logic in a world of made-up hands, then the real nets on rendered ones.
+
+In the made-up world the nets are replaced by functions that know where the hands are, so that a
+test can say what is seen and count how often was looked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hamer_ros.camera import CameraModel
+from hamer_ros.detection import DETECTORS, DetectorOptions, LandmarkDetector, make_detector
+from hamer_ros.detection import confirm as confirm_module
+from hamer_ros.detection import detector as detector_module
+from hamer_ros.detection.confirm import MAX_SPREAD, confirm, jittered_regions, spread
+from hamer_ros.detection.crop import Region, region_from_landmarks, turn
+from hamer_ros.detection.duplicates import distinct_followed, is_fragment, same_hand
+from hamer_ros.detection.followed import (
+    MAX_TALLY,
+    FollowedHand,
+    keep_following,
+    landmark_box,
+    side_vote,
+    start_following,
+)
+from hamer_ros.detection.landmark import Sighting, see_landmarks
+from hamer_ros.detection.palm import Palm
+from hamer_ros.detection.search import (
+    PalmNet,
+    search_cycle,
+    thorough_search,
+    tiles,
+    whole_image,
+)
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hands import Frame, Landmarks, Side
+from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame
+
+IMAGE = np.zeros((480, 640, 3), np.uint8)
+CAMERA = CameraModel.from_fov(640, 480, horizontal_fov=1.0)
+
+
+def joints_at(x, y, size=100.0, rotation=0.0):
+    """21 joints of an open hand whose middle is at (x, y)."""
+    hand = [[0.0, 0.45]]
+    for k, column in enumerate((-0.4, -0.2, 0.0, 0.2, 0.4)):
+        hand += [[column, 0.1 - 0.15 * row * (0.5 + 0.25 * (k > 0))] for row in range(4)]
+    return size * turn(np.array(hand), rotation) + [x, y]
+
+
+def sighting_at(x, y, size=100.0, rotation=0.0, presence=0.9, right=0.9):
+    landmarks = Landmarks(joints_at(x, y, size, rotation), np.zeros((21, 3)), presence)
+    return Sighting(landmarks, right, Region(x, y, 2 * size, rotation))
+
+
+@dataclass
+class World:
+    """What there is to see, and how often the nets looked.
+
+    hands: what the landmark net sees near each hand.
+    mirages: places where a palm net sees a palm without a hand.
+    """
+
+    hands: list[Sighting]
+    mirages: tuple = ()
+    searches: int = 0
+    looks: int = 0
+
+    def see_landmarks(self, net, image, region):
+        self.looks += 1
+        nothing = replace(sighting_at(region.x, region.y, presence=0.01), region=region)
+        near = [h for h in self.hands if self._distance(h, region.x, region.y) < region.size / 3]
+        near.sort(key=lambda hand: self._distance(hand, region.x, region.y))
+        return replace(near[0], region=region) if near else nothing
+
+    def find_palms(self, net, image, window, min_score):
+        self.searches += 1
+        places = [hand.landmarks.pixels[[0, 5, 9, 13, 17]].mean(axis=0) for hand in self.hands]
+        places += [np.array(place, float) for place in self.mirages]
+        up = np.array([[0, 20], [-9, -15], [0, -15], [9, -15], [15, -10], [-15, 5], [-18, 0.0]])
+        corner = np.array([window.x, window.y]) - window.size / 2
+        return [
+            Palm(place, 45.0, place + up, 0.9)
+            for place in places
+            if np.all(place > corner) and np.all(place < corner + window.size)
+        ]
+
+    @staticmethod
+    def _distance(hand, x, y):
+        return np.linalg.norm(hand.landmarks.pixels.mean(axis=0) - [x, y])
+
+
+@pytest.fixture
+def world(monkeypatch):
+    world = World([])
+    for module in (detector_module, confirm_module):
+        monkeypatch.setattr(module, "see_landmarks", world.see_landmarks)
+    monkeypatch.setattr(detector_module, "find_palms", world.find_palms)
+    return world
+
+
+def detector(**options):
+    return LandmarkDetector(dict.fromkeys(PalmNet), None, DetectorOptions(**options))
+
+
+def detect(found_by, times=1):
+    for _ in range(times):
+        detections = found_by.detect(Frame(IMAGE, 0.0, CAMERA))
+    return detections
+
+
+# The registry
+
+
+def test_an_unknown_detector_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"'yolo'.*landmarks"):
+        make_detector("yolo")
+
+
+def test_the_registry_passes_the_choices_on(monkeypatch):
+    monkeypatch.setitem(DETECTORS, "mine", lambda *choices: choices)
+    options = DetectorOptions(max_hands=1)
+    assert make_detector("mine", options, ("GPU",), 2) == (options, ("GPU",), 2)
+
+
+# Following
+
+
+def test_a_hand_keeps_its_region_while_it_moves(world):
+    found_by = detector()
+    regions = []
+    for k in range(30):
+        world.hands = [sighting_at(100 + 10 * k, 200 + 3 * k, rotation=0.05 * k)]
+        (detection,) = detect(found_by)
+        np.testing.assert_allclose(detection.landmarks.pixels, world.hands[0].landmarks.pixels)
+        regions.append(detection.region)
+    assert set(regions) == {1}
+
+
+def test_a_hand_that_left_gives_up_its_region_for_good(world):
+    world.hands = [sighting_at(300, 200)]
+    found_by = detector()
+    assert [d.region for d in detect(found_by)] == [1]
+    world.hands = []
+    assert detect(found_by) == []
+    world.hands = [sighting_at(300, 200)]
+    assert [d.region for d in detect(found_by, 2)] == [2]
+    found_by.reset()
+    assert [d.region for d in detect(found_by)] == [3]
+
+
+def test_a_followed_hand_is_dropped_below_the_presence_asked_for(world):
+    found_by = detector(min_presence=0.6)
+    world.hands = [sighting_at(300, 200)]
+    assert len(detect(found_by)) == 1
+    world.hands = [sighting_at(300, 200, presence=0.61)]
+    assert len(detect(found_by)) == 1
+    # At 0.59 it is not followed any longer; it may be found anew, but that is another region.
+    world.hands = [sighting_at(300, 200, presence=0.59)]
+    assert 1 not in [d.region for d in detect(found_by)]
+
+
+def test_photographs_have_nothing_to_do_with_one_another(world):
+    found_by = detector(static=True)
+    world.hands = [sighting_at(300, 200, right=0.99)]
+    detect(found_by, 3)
+    searches = world.searches
+    world.hands = [sighting_at(300, 200, right=0.4)]
+    (detection,) = detect(found_by)
+    assert detection.side is Side.LEFT
+    assert detection.side_score == pytest.approx(0.6)
+    assert world.searches - searches == len(thorough_search(640, 480))
+
+
+def test_no_more_hands_than_asked_for(world):
+    world.hands = [sighting_at(x, 200) for x in (100, 250, 400, 550)]
+    found_by = detector(max_hands=2)
+    assert len(detect(found_by)) == 2
+    searches = world.searches
+    assert len(detect(found_by, 20)) == 2
+    assert world.searches == searches, "nothing is searched for that could not be taken up"
+
+
+# The schedule
+
+
+def test_searching_costs_little_while_a_hand_is_followed(world):
+    world.hands = [sighting_at(300, 200)]
+    found_by = detector(search_period=5)
+    detect(found_by)
+    assert world.searches == len(thorough_search(640, 480))
+    world.searches = world.looks = 0
+    detect(found_by, 100)
+    assert world.searches == 100 / 5
+    assert world.looks == 100, "the palm of a followed hand is not looked at again"
+
+
+def test_without_hands_every_image_is_searched_and_no_window_is_forgotten(monkeypatch):
+    asked = []
+
+    def find_palms(net, image, window, min_score):
+        asked.append((net, window))
+        return []
+
+    monkeypatch.setattr(detector_module, "find_palms", find_palms)
+    nets = {net: net for net in PalmNet}
+    found_by = LandmarkDetector(nets, None)
+    detect(found_by)
+    asked.clear()
+    cycle = search_cycle(640, 480)
+    detect(found_by, len(cycle) // 2)
+    assert asked == [(search.net, search.window) for search in cycle]
+    assert {window for _, window in asked} == {whole_image(640, 480), *tiles(640, 480)}
+    whole = [net for net, window in asked if window == whole_image(640, 480)]
+    assert set(whole) == set(PalmNet)
+
+
+def test_a_second_hand_is_found_while_the_first_is_followed(world):
+    first = sighting_at(150, 200)
+    world.hands = [first]
+    found_by = detector(search_period=4)
+    detect(found_by)
+    world.hands = [first, sighting_at(450, 200)]
+    assert [d.region for d in detect(found_by, 8)] == [1, 2]
+
+
+sizes = st.integers(1, 3000)
+
+
+@given(sizes, sizes)
+def test_tiles_cover_the_image_and_are_few(width, height):
+    squares = tiles(width, height)
+    assert 1 <= len(squares) <= 36
+    for x in np.linspace(0, width - 1, 7):
+        for y in np.linspace(0, height - 1, 7):
+            assert any(
+                abs(t.x - x) <= t.size / 2 + 1e-6 and abs(t.y - y) <= t.size / 2 + 1e-6
+                for t in squares
+            )
+
+
+def test_what_tiles_share_holds_a_small_hand():
+    squares = tiles(640, 360)
+    side = squares[0].size
+    for axis in ("x", "y"):
+        centers = sorted({getattr(t, axis) for t in squares})
+        assert len(centers) > 1
+        assert side - max(np.diff(centers)) >= 52, "a hand of 38 x 52 pixels lies whole in a tile"
+
+
+# Confirming
+
+
+def test_a_palm_without_a_hand_costs_one_look(world):
+    world.mirages = ((300, 200),)
+    assert detect(detector()) == []
+    assert world.looks == 1
+
+
+def test_joints_that_follow_the_crop_are_no_hand(monkeypatch):
+    def follow_the_crop(net, image, region):
+        seen = sighting_at(region.x, region.y, region.size / 2, 2 * region.rotation, 0.95)
+        return replace(seen, region=region)
+
+    palm = Palm(np.array([300.0, 200.0]), 50.0, joints_at(300, 200)[:7], 0.9)
+    monkeypatch.setattr(confirm_module, "see_landmarks", follow_the_crop)
+    assert confirm(None, IMAGE, palm) is None
+    steady = sighting_at(300, 200, presence=0.95)
+    monkeypatch.setattr(confirm_module, "see_landmarks", lambda *_: steady)
+    assert confirm(None, IMAGE, palm) is not None
+
+
+@pytest.mark.parametrize(
+    ("score", "presence", "hand"),
+    [(0.9, 0.5, True), (0.9, 0.05, False), (0.2, 0.97, True), (0.2, 0.6, False)],
+)
+def test_palm_and_looks_make_up_for_one_another(monkeypatch, score, presence, hand):
+    steady = sighting_at(300, 200, presence=presence)
+    monkeypatch.setattr(confirm_module, "see_landmarks", lambda *_: steady)
+    palm = Palm(np.array([300.0, 200.0]), 50.0, joints_at(300, 200)[:7], score)
+    assert (confirm(None, IMAGE, palm) is not None) == hand
+
+
+def test_one_failed_look_is_forgiven_but_two_are_not(monkeypatch):
+    palm = Palm(np.array([300.0, 200.0]), 50.0, joints_at(300, 200)[:7], 0.6)
+    for failures, hand in ((1, True), (2, False)):
+        presences = iter([0.9] * 3 + [0.1] * failures + [0.9] * 5)
+        monkeypatch.setattr(
+            confirm_module,
+            "see_landmarks",
+            lambda *_, p=presences: sighting_at(300, 200, presence=next(p)),
+        )
+        assert (confirm(None, IMAGE, palm) is not None) == hand
+
+
+def test_spread_is_relative_to_the_hand():
+    looks = [sighting_at(300 + d, 200, size=200).landmarks for d in (-9, 0, 9)]
+    small = [sighting_at(300 + d / 2, 200, size=100).landmarks for d in (-9, 0, 9)]
+    assert spread(looks) == pytest.approx(spread(small))
+    assert 0 < spread(looks) < MAX_SPREAD
+
+
+def test_looks_are_jittered_around_the_region():
+    region = Region(300, 200, 100, 0.4)
+    regions = jittered_regions(region)
+    assert len(set(regions)) == len(regions) >= 3
+    for other in regions:
+        assert abs(other.rotation - region.rotation) < 0.5
+        assert 0.8 < other.size / region.size < 1.25
+        assert np.hypot(other.x - region.x, other.y - region.y) < 0.1 * region.size
+
+
+# One hand or two
+
+
+def test_two_reports_of_one_hand_are_one():
+    assert same_hand(sighting_at(300, 200), sighting_at(305, 203, rotation=0.1))
+
+
+def test_hands_side_by_side_or_crossing_are_two():
+    hand = sighting_at(300, 200, right=0.95)
+    assert not same_hand(hand, sighting_at(360, 200, right=0.95))
+    assert not same_hand(hand, sighting_at(300, 200, rotation=1.8, right=0.05))
+    # Palm to palm: the joints are close, but one is a left hand.
+    assert same_hand(hand, sighting_at(318, 200, right=0.95))
+    assert not same_hand(hand, sighting_at(318, 200, right=0.05))
+
+
+def test_a_few_fingers_are_not_a_hand_of_their_own(world):
+    whole = sighting_at(300, 200, size=150)
+    fingers = sighting_at(310, 170, size=50)
+    assert is_fragment(fingers, whole)
+    assert not is_fragment(whole, fingers)
+    assert not is_fragment(sighting_at(500, 170, size=50), whole), "a small hand elsewhere"
+    assert not is_fragment(sighting_at(310, 170, size=110), whole), "a hand in front of another"
+    world.hands = [fingers, whole]
+    (detection,) = detect(detector())
+    np.testing.assert_allclose(detection.landmarks.pixels, whole.landmarks.pixels)
+
+
+def test_crossing_hands_keep_their_regions(world):
+    found_by = detector()
+    journeys = {1: [], 2: []}
+    for k in range(41):
+        offset = 200 - 10 * k
+        world.hands = [
+            sighting_at(320 - offset, 200, rotation=0.5, right=0.95),
+            sighting_at(320 + offset, 260, rotation=-0.5, right=0.05),
+        ]
+        detections = detect(found_by)
+        assert sorted(d.region for d in detections) == [1, 2]
+        for d in detections:
+            journeys[d.region].append((d.side, d.landmarks.pixels[:, 0].mean()))
+    for sides, columns in (zip(*journey, strict=True) for journey in journeys.values()):
+        steps = np.diff(columns)
+        assert len(set(sides)) == 1
+        np.testing.assert_allclose(steps, 10 if sides[0] is Side.RIGHT else -10)
+    assert journeys[1][0][0] is not journeys[2][0][0]
+
+
+def test_of_two_regions_on_one_hand_that_of_its_side_stays():
+    seen = sighting_at(300, 200, right=0.95, presence=0.9)
+    right = FollowedHand(7, seen, 8.0)
+    strayed = FollowedHand(3, replace(seen, landmarks=replace(seen.landmarks, presence=0.99)), -8.0)
+    assert [hand.number for hand in distinct_followed([strayed, right])] == [7]
+    assert [h.number for h in distinct_followed([replace(strayed, right_log_odds=8.0), right])] == [
+        3
+    ]
+
+
+# The vote on the side
+
+
+def test_a_flip_of_the_side_does_not_matter_and_a_change_of_mind_does():
+    hand = start_following(1, sighting_at(0, 0, right=0.99))
+    for _ in range(9):
+        hand = keep_following(hand, sighting_at(0, 0, right=0.99))
+    assert hand.detection().side_score > 0.99
+    hand = keep_following(hand, sighting_at(0, 0, right=0.001))
+    assert hand.detection().side is Side.RIGHT
+    for _ in range(10):
+        hand = keep_following(hand, sighting_at(0, 0, right=0.05))
+    assert hand.detection().side is Side.LEFT
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
+def test_the_vote_is_bounded_and_even_handed(rights):
+    hands = [start_following(1, sighting_at(0, 0, right=rights[0]))]
+    mirrored = [start_following(1, sighting_at(0, 0, right=1 - rights[0]))]
+    for right in rights[1:]:
+        hands.append(keep_following(hands[-1], sighting_at(0, 0, right=right)))
+        mirrored.append(keep_following(mirrored[-1], sighting_at(0, 0, right=1 - right)))
+    for a, b in zip(hands, mirrored, strict=True):
+        assert abs(a.right_log_odds) <= MAX_TALLY
+        assert a.right_log_odds == pytest.approx(-b.right_log_odds, abs=1e-6)
+        assert 0.5 <= a.detection().side_score <= 1
+
+
+def test_a_vote_is_the_log_odds_of_the_net():
+    assert side_vote(0.75) == pytest.approx(np.log(3))
+    assert side_vote(0.25) == pytest.approx(-np.log(3))
+
+
+def test_the_box_holds_all_joints_with_room_for_the_flesh():
+    landmarks = sighting_at(300, 200, rotation=0.7).landmarks
+    x_min, y_min, x_max, y_max = landmark_box(landmarks)
+    x, y = landmarks.pixels.T
+    assert x_min < x.min() - 5 and y_min < y.min() - 5
+    assert x_max > x.max() + 5 and y_max > y.max() + 5
+
+
+# The landmark net's answer
+
+
+def test_joints_come_back_from_the_crop_into_the_image():
+    points = np.random.default_rng(0).uniform(0, 224, size=(21, 3)).astype(np.float32)
+    world = np.random.default_rng(1).normal(size=(21, 3)).astype(np.float32)
+
+    def net(value):
+        assert value.shape == (1, 224, 224, 3)
+        numbers = [np.array([[v]], np.float32) for v in (0.8, 0.3)]
+        return [points.reshape(1, 63), *numbers, world.reshape(1, 63)]
+
+    seen = see_landmarks(net, IMAGE, Region(100, 50, 448, np.pi / 2))
+    x, y = 2 * (points[:, :2].T - 112)
+    np.testing.assert_allclose(seen.landmarks.pixels, np.column_stack([100 - y, 50 + x]), atol=1e-3)
+    turned = np.column_stack([-world[:, 1], world[:, 0], world[:, 2]])
+    np.testing.assert_allclose(seen.landmarks.world, turned, atol=1e-6)
+    assert seen.landmarks.presence == pytest.approx(0.8)
+    assert seen.right == pytest.approx(0.3)
+
+
+# The real nets
+
+
+@pytest.fixture(scope="module")
+def clip():
+    model = HandModel.default()
+    return [clip_frame(model, k) for k in range(0, 16)]
+
+
+@pytest.fixture(scope="module")
+def clip_camera():
+    return CameraModel(
+        WIDTH, HEIGHT, INTRINSICS[0, 0], INTRINSICS[1, 1], INTRINSICS[0, 2], INTRINSICS[1, 2]
+    )
+
+
+def test_rendered_hands_are_found_on_their_sides_and_followed(nets, clip, clip_camera):
+    found_by = make_detector("landmarks")
+    for k, frame in enumerate(clip):
+        detections = found_by.detect(Frame(frame.rgb, k / 30, clip_camera))
+        assert len(detections) == len(frame.hands) == 2
+        assert sorted(d.region for d in detections) == [1, 2]
+        for truth in frame.hands:
+            (detection,) = [d for d in detections if d.side is truth.side]
+            error = np.linalg.norm(detection.landmarks.pixels - truth.keypoints, axis=1).mean()
+            assert error < 0.1 * np.ptp(truth.keypoints, axis=0).max()
+            assert landmark_box(detection.landmarks) == pytest.approx(detection.box)
+
+
+def test_a_small_hand_is_found_in_a_photograph(nets, clip, clip_camera):
+    shrink = 5
+    frame = clip[0]
+    small = frame.rgb.reshape(HEIGHT // shrink, shrink, WIDTH // shrink, shrink, 3).mean((1, 3))
+    image = np.full((360, 640, 3), 128, np.uint8)
+    image[200 : 200 + HEIGHT // shrink, 400 : 400 + WIDTH // shrink] = small.astype(np.uint8)
+    camera = CameraModel.from_fov(640, 360, horizontal_fov=1.0)
+    found_by = make_detector("landmarks", DetectorOptions(static=True))
+    detections = found_by.detect(Frame(image, 0.0, camera))
+    assert len(detections) == 2
+    for truth in frame.hands:
+        (detection,) = [d for d in detections if d.side is truth.side]
+        expected = (truth.keypoints + 0.5) / shrink - 0.5 + [400, 200]
+        assert np.ptp(expected, axis=0).max() < 60
+        assert np.linalg.norm(detection.landmarks.pixels - expected, axis=1).mean() < 6
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (7, 3), (90, 91)])
+@pytest.mark.parametrize("static", [True, False])
+def test_any_image_is_answered_and_noise_holds_no_hand(nets, shape, static):
+    found_by = make_detector("landmarks", DetectorOptions(static=static))
+    noise = np.random.default_rng(0).integers(0, 256, size=(3, *shape, 3), dtype=np.uint8)
+    for image in noise:
+        assert found_by.detect(Frame(image, 0.0, CAMERA)) == []
+
+
+def test_the_next_region_is_that_of_the_joints():
+    hand = start_following(1, sighting_at(300, 200))
+    assert hand.region == region_from_landmarks(hand.sighting.landmarks.pixels)
