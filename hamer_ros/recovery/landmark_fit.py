@@ -1,0 +1,241 @@
+"""Fit the hand model to 21 landmarks: Levenberg-Marquardt with a graduated robust loss.
+
+The hand is seen from a virtual pinhole camera that looks straight at it
+(`CameraModel.view_towards`), so that neither the lens nor the distance from the image's centre
+enters the fit.  In that view the evidence is u_i, the landmarks in pixels about the view's centre,
+and W_i, the landmark net's own 3-D estimate in metres.  With x_i the model's landmarks, the fit
+minimises over the wrist's rotation and translation, 45 joint angles theta and 10 shape
+coefficients beta
+
+    E =       sum_i rho_2(|f x_i,xy / x_i,z - u_i|^2 / s_px^2)         reprojection
+      + w_3 * sum_i rho_3(|(x_i - mean x) - (W_i - mean W)|^2 / s_w^2)  the net's 3-D estimate
+      + sum_k ((theta_k - mean_k) / spread_k)^2                        usual poses
+      + sum_k (overshoot of theta_k / 0.06)^2                          possible poses
+      + w_b * |beta|^2                                                 usual hands
+
+with rho_k(q) = k c^2 log(1 + q / (k c^2)), a Student-t like loss in k dimensions (Barron, CVPR
+2019).  The fit starts with a wide c and ends with a narrow one (graduated non-convexity; Blake and
+Zisserman 1987): from a cold start a narrow loss alone locks on to a wrong finger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.recovery.anatomy import angle_range
+from hamer_ros.recovery.kinematics import N_ANGLES, N_UNKNOWNS, Kinematics, Pose, Posed
+
+PIXEL_SIGMA = 0.02
+"""Standard deviation of a landmark in the image, as a share of the hand's size there."""
+WORLD_SIGMA = 0.010
+"""Standard deviation of the net's 3-D landmarks, metres."""
+WORLD_WEIGHT = 0.1
+"""The net's 3-D points err together, finger by finger, so that 21 of them weigh like two."""
+LIMIT_SIGMA = 0.06
+BETA_WEIGHT = 0.5
+WIDE, NARROW = 6.0, 1.5
+"""Scale c of the robust loss at the beginning and at the end, in standard deviations."""
+NEAREST = 0.03
+"""Metres; the model is kept in front of the camera."""
+
+_PALM = [0, 5, 9, 13, 17]
+_FINGER_LANDMARKS = {
+    mcp: [0, *range(root, root + 4)] for mcp, root in ((1, 5), (4, 9), (10, 13), (7, 17))
+}
+"""The wrist and the four landmarks of each finger, by the finger's first skeleton joint."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a view shows of a right hand (a left one is mirrored before).
+
+    pixels: (21, 2) about the view's centre.  world: (21, 3) metres, view axes, centred.
+    focal: pixels.
+    """
+
+    pixels: np.ndarray
+    world: np.ndarray
+    focal: float
+
+    @property
+    def size(self) -> float:
+        """The longer side of the landmarks' box, pixels."""
+        return max(float(np.ptp(self.pixels, axis=0).max()), 8.0)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result: the pose, its landmarks (21, 3) in the view, and how well they reproject."""
+
+    pose: Pose
+    landmarks: np.ndarray
+    cost: float
+    rms_px: float
+    iterations: int
+
+
+@dataclass(frozen=True)
+class _Residuals:
+    cost: float
+    pixel: np.ndarray
+    world: np.ndarray
+    angle: np.ndarray
+    overshoot: np.ndarray
+    pixel_weight: np.ndarray
+    world_weight: np.ndarray
+
+
+class LandmarkFit:
+    """Fits one hand model; holds nothing but what follows from the model."""
+
+    def __init__(self, model: HandModel) -> None:
+        self.kinematics = Kinematics(model)
+        self._range = angle_range()
+
+    def fit(self, evidence: Evidence, start: Pose | None = None, iterations: int = 20) -> Fit:
+        """The pose that explains the evidence best, from a start or from nothing."""
+        evidence = self._rescaled(evidence)
+        pose = self._first_guess(evidence) if start is None else start
+        width = WIDE
+        posed = self.kinematics.pose(pose)
+        now = self._residuals(evidence, pose, posed, width)
+        damping = 1e-3
+        gain = np.inf
+        done = 0
+        for done in range(1, iterations + 1):
+            # Narrow the loss after four wide steps at the latest, or once they gain nothing.
+            if width == WIDE and (done > 4 or gain < 0.02 * (1 + now.cost)):
+                width = NARROW
+                now = self._residuals(evidence, pose, posed, width)
+            hessian, gradient = self._normal_equations(evidence, pose, posed, now)
+            step = None
+            for _ in range(5):
+                damped = hessian + np.diag(damping * (np.diag(hessian) + 1e-6))
+                trial = pose.moved(np.linalg.solve(damped, -gradient))
+                trial_posed = self.kinematics.pose(trial)
+                after = self._residuals(evidence, trial, trial_posed, width)
+                if after.cost < now.cost:
+                    step = trial, trial_posed, after
+                    damping = max(0.3 * damping, 1e-6)
+                    break
+                damping *= 6
+            if step is None:
+                if width == NARROW:
+                    break
+                gain = 0.0
+                continue
+            gain = now.cost - step[2].cost
+            pose, posed, now = step
+            if width == NARROW and gain < 1e-4 * (1 + now.cost):
+                break
+        scale = PIXEL_SIGMA * evidence.size
+        rms = float(np.sqrt((now.pixel**2).sum(1).mean())) * scale
+        return Fit(pose, posed.landmarks, now.cost, rms, done)
+
+    def _rescaled(self, evidence: Evidence) -> Evidence:
+        """Bring the net's metres to the size of this model's palm: its scale is a guess anyway."""
+        model = _spread(self.kinematics.rest_landmarks[_PALM])
+        scale = np.clip(model / max(_spread(evidence.world[_PALM]), 1e-6), 0.7, 1.4)
+        world = scale * (evidence.world - evidence.world.mean(0))
+        return Evidence(evidence.pixels, world, evidence.focal)
+
+    def _first_guess(self, evidence: Evidence) -> Pose:
+        """The palm turned onto the net's palm, fingers bent by the angles that it shows."""
+        rest, world = self.kinematics.rest_landmarks, evidence.world
+        orientation = _kabsch(rest[_PALM], world[_PALM])
+        angles = self._range.mean.copy()
+        for mcp, chain in _FINGER_LANDMARKS.items():
+            palm = orientation @ self.kinematics.axes[mcp - 1][:, 1]
+            for k in range(3):
+                bone = world[chain[k + 1]] - world[chain[k]]
+                following = world[chain[k + 2]] - world[chain[k + 1]]
+                bend = _angle_between(bone, following)
+                if k == 0 and palm @ following < 0:  # only a knuckle bends backwards
+                    bend = -bend
+                index = 3 * (mcp - 1 + k)
+                angles[index] = np.clip(bend, self._range.lower[index], self._range.upper[index])
+        betas = np.zeros(10)
+        centred = self.kinematics.pose(Pose(orientation, np.zeros(3), angles, betas)).landmarks
+        translation = _translation(world, evidence.pixels / evidence.focal) - centred.mean(0)
+        translation[2] = max(translation[2], 0.08 - centred[:, 2].min())
+        return Pose(orientation, translation, angles, betas)
+
+    def _residuals(self, evidence: Evidence, pose: Pose, posed: Posed, width: float) -> _Residuals:
+        x = posed.landmarks
+        z = np.maximum(x[:, 2], NEAREST)
+        pixel = (evidence.focal * x[:, :2] / z[:, None] - evidence.pixels) / (
+            PIXEL_SIGMA * evidence.size
+        )
+        world = ((x - x.mean(0)) - evidence.world) / WORLD_SIGMA
+        limits = self._range
+        angle = (pose.angles - limits.mean) / limits.spread
+        overshoot = (pose.angles - np.clip(pose.angles, limits.lower, limits.upper)) / LIMIT_SIGMA
+        q2 = (pixel**2).sum(1) / (2 * width**2)
+        q3 = (world**2).sum(1) / (3 * width**2)
+        cost = width**2 * (2 * np.log1p(q2).sum() + WORLD_WEIGHT * 3 * np.log1p(q3).sum())
+        cost += (angle**2).sum() + (overshoot**2).sum()
+        cost += BETA_WEIGHT * (pose.betas**2).sum()
+        return _Residuals(
+            float(cost), pixel, world, angle, overshoot, 1 / (1 + q2), WORLD_WEIGHT / (1 + q3)
+        )
+
+    def _normal_equations(
+        self, evidence: Evidence, pose: Pose, posed: Posed, now: _Residuals
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gauss-Newton: Hessian (61, 61) and gradient (61,) of E / 2, weights held fixed."""
+        dx = self.kinematics.jacobian(posed)
+        x = posed.landmarks
+        z = np.maximum(x[:, 2], NEAREST)
+        projection = np.zeros((21, 2, 3))
+        projection[:, 0, 0] = projection[:, 1, 1] = evidence.focal / z
+        projection[:, :, 2] = -evidence.focal * x[:, :2] / z[:, None] ** 2
+        pixel_rows = projection @ dx / (PIXEL_SIGMA * evidence.size)
+        world_rows = (dx - dx.mean(0)) / WORLD_SIGMA
+        rows, values = [], []
+        for slope, residual, weight in (
+            (pixel_rows, now.pixel, now.pixel_weight),
+            (world_rows, now.world, now.world_weight),
+        ):
+            root = np.sqrt(weight)
+            rows.append((slope * root[:, None, None]).reshape(-1, N_UNKNOWNS))
+            values.append((residual * root[:, None]).ravel())
+        a, r = np.concatenate(rows), np.concatenate(values)
+        hessian, gradient = a.T @ a, a.T @ r
+        spread = self._range.spread
+        angles = np.arange(6, 6 + N_ANGLES)
+        hessian[angles, angles] += 1 / spread**2
+        hessian[angles, angles] += (now.overshoot != 0) / LIMIT_SIGMA**2
+        gradient[angles] += now.angle / spread + now.overshoot / LIMIT_SIGMA
+        betas = np.arange(6 + N_ANGLES, N_UNKNOWNS)
+        hessian[betas, betas] += BETA_WEIGHT
+        gradient[betas] += BETA_WEIGHT * pose.betas
+        return hessian, gradient
+
+
+def _spread(points: np.ndarray) -> float:
+    return float(np.linalg.norm(points - points.mean(0)))
+
+
+def _angle_between(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b))
+
+
+def _kabsch(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The rotation that turns source (N, 3) onto target best (Kabsch 1976)."""
+    u, _, vt = np.linalg.svd((target - target.mean(0)).T @ (source - source.mean(0)))
+    return u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+
+
+def _translation(points: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """Linear least squares: t for which (X + t)_xy / (X + t)_z = plane, from points X (N, 3)."""
+    n = len(points)
+    a, b = np.zeros((2 * n, 3)), np.zeros(2 * n)
+    for k in range(2):
+        a[k::2, k], a[k::2, 2] = 1, -plane[:, k]
+        b[k::2] = plane[:, k] * points[:, 2] - points[:, k]
+    t = np.linalg.lstsq(a, b, rcond=None)[0]
+    t[2] = np.clip(t[2], 0.08, 5.0)
+    return t
