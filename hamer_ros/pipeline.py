@@ -1,0 +1,115 @@
+"""The whole way from an image to tracked hands, without ROS.
+
+In a notebook:
+
+>>> pipeline = HandPipeline(CameraModel.from_fov(640, 480, horizontal_fov=1.0))
+>>> for hand in pipeline.process(rgb, stamp).hands:
+...     hand.placed.joints  # (21, 3) metres in the camera frame
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from hamer_ros.camera import CameraModel
+from hamer_ros.detection import Detector, make_detector
+from hamer_ros.hands import Frame, TrackedHand
+from hamer_ros.placement import place
+from hamer_ros.recovery import Recoverer, make_recoverer
+from hamer_ros.tracking import Tracker
+
+STAGES = ("detect", "recover", "place", "track")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one frame gave.
+
+    hands: in no particular order.  seconds: wall time of each of `STAGES`.
+    unplaced: hands recovered for which no pose in front of the camera was found.
+    """
+
+    hands: tuple[TrackedHand, ...]
+    seconds: dict[str, float]
+    unplaced: int
+
+
+class HandPipeline:
+    """Detects, recovers, places and tracks hands, frame after frame.
+
+    camera: the intrinsics of the frames to come; assign another one when they change.
+    detector, recoverer: from `make_detector` and `make_recoverer`; the defaults need no licensed
+        file.
+    """
+
+    def __init__(
+        self,
+        camera: CameraModel,
+        detector: Detector | None = None,
+        recoverer: Recoverer | None = None,
+    ) -> None:
+        self._camera = camera
+        self.detector = make_detector("landmarks") if detector is None else detector
+        self.recoverer = make_recoverer("landmarks") if recoverer is None else recoverer
+        self._tracker = Tracker()
+        self._stamp = -np.inf
+
+    @property
+    def camera(self) -> CameraModel:
+        """The intrinsics of the frames to come."""
+        return self._camera
+
+    @camera.setter
+    def camera(self, camera: CameraModel) -> None:
+        # Where hands were in an image of another size says nothing about the next one.
+        if (camera.width, camera.height) != (self._camera.width, self._camera.height):
+            self.reset()
+        self._camera = camera
+
+    def reset(self) -> None:
+        """Forget all earlier frames."""
+        self.detector.reset()
+        self.recoverer.reset()
+        self._tracker.reset()
+        self._stamp = -np.inf
+
+    def process(self, rgb: np.ndarray, stamp: float) -> Result:
+        """Find the hands of one frame.
+
+        rgb: (H, W, 3) uint8, as large as the camera's image.
+        stamp: seconds.  A stamp earlier than the last one (a recording that starts again) resets
+            the pipeline.
+
+        Raises:
+            ValueError: an image of another type or size than the camera's.
+        """
+        expected = (self.camera.height, self.camera.width, 3)
+        if rgb.dtype != np.uint8 or rgb.shape != expected:
+            raise ValueError(
+                f"image is {rgb.dtype} {rgb.shape}; the intrinsics are for uint8 {expected}"
+            )
+        if stamp < self._stamp:
+            self.reset()
+        self._stamp = stamp
+        frame = Frame(rgb, stamp, self.camera)
+        seconds: dict[str, float] = {}
+        detections = _timed(seconds, "detect", lambda: self.detector.detect(frame))
+        hands = _timed(seconds, "recover", lambda: self.recoverer.recover(frame, detections))
+        placed = _timed(seconds, "place", lambda: [place(hand, self.camera) for hand in hands])
+        in_front = [hand for hand in placed if hand is not None]
+        tracked = _timed(seconds, "track", lambda: self._tracker.update(in_front, stamp))
+        return Result(tuple(tracked), seconds, len(placed) - len(in_front))
+
+
+def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:
+    begin = time.perf_counter()
+    result = work()
+    seconds[stage] = time.perf_counter() - begin
+    return result
