@@ -1,0 +1,1 @@
+"""The edge of the package that knows ROS; everything else is plain numpy."""

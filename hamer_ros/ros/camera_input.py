@@ -1,0 +1,182 @@
+"""The camera's side of the node: image and CameraInfo subscriptions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.ros.camera_info import UncalibratedError, camera_from_info
+from hamer_ros.ros.images import ImageError, decode_compressed, decode_image
+from hamer_ros.ros.parameters import Parameters
+
+ImageMessage: TypeAlias = Image | CompressedImage
+
+QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""The newest image counts; best effort also receives from a reliable publisher."""
+
+
+class FrameRejectedError(Exception):
+    """An image cannot be processed.
+
+    reason: a short constant text, under which diagnostics count it.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class CameraInput:
+    """Receives images and keeps the last CameraInfo.
+
+    on_image: called with every image message, on the executor's thread.
+    """
+
+    def __init__(
+        self, node: Node, transport: str, on_image: Callable[[ImageMessage], None]
+    ) -> None:
+        self._node = node
+        kind, topic = (
+            (CompressedImage, "image/compressed")
+            if transport == "compressed"
+            else (
+                Image,
+                "image",
+            )
+        )
+        overrides = QoSOverridingOptions.with_default_policies()
+        self._images = node.create_subscription(
+            kind, topic, on_image, QOS, qos_overriding_options=overrides
+        )
+        self._infos = node.create_subscription(
+            CameraInfo, "camera_info", self._keep, QOS, qos_overriding_options=overrides
+        )
+        self._info: CameraInfo | None = None
+        self._camera: tuple[tuple, CameraModel] | None = None
+
+    @property
+    def image_topic(self) -> str:
+        """The image topic after remapping."""
+        return self._images.topic_name
+
+    @property
+    def info_topic(self) -> str:
+        """The CameraInfo topic after remapping."""
+        return self._infos.topic_name
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._node.destroy_subscription(self._images)
+        self._node.destroy_subscription(self._infos)
+
+    def decode(
+        self, message: ImageMessage, parameters: Parameters
+    ) -> tuple[np.ndarray, CameraModel]:
+        """The image (H, W, 3) as RGB and the camera that took it.
+
+        Raises:
+            FrameRejectedError: the image, or the CameraInfo that it needs, is unusable.
+        """
+        try:
+            if isinstance(message, CompressedImage):
+                rgb = decode_compressed(message)
+            else:
+                rgb = decode_image(message)
+        except ImageError as error:
+            raise FrameRejectedError("bad image", f"{self.image_topic}: {error}") from error
+        if not message.header.frame_id:
+            raise FrameRejectedError(
+                "no frame_id",
+                f"{self.image_topic}: header.frame_id is empty; the driver must name the camera's "
+                "optical frame",
+            )
+        return rgb, self._camera_of(rgb, parameters)
+
+    def why_silent(self) -> str:
+        """What can be said about an image topic on which nothing arrives."""
+        publishers = self._node.get_publishers_info_by_topic(self.image_topic)
+        if not publishers:
+            return "nobody publishes it; remap image and camera_info to your camera's topics"
+        own = self._images.get_publisher_count()
+        asked = self._node.get_subscriptions_info_by_topic(self.image_topic)
+        mine = [s.qos_profile for s in asked if s.node_name == self._node.get_name()]
+        for publisher in publishers:
+            for profile in mine:
+                compatibility, reason = qos_check_compatible(publisher.qos_profile, profile)
+                if compatibility != QoSCompatibility.OK:
+                    return f"QoS mismatch with {publisher.node_name}: {reason.strip()}"
+        if not own:
+            return f"{publishers[0].node_name} publishes {publishers[0].topic_type} on it"
+        return (
+            f"{publishers[0].node_name} publishes it, but nothing arrives; images larger than "
+            "Fast DDS' shared-memory segment are lost: start the camera with "
+            "FASTRTPS_DEFAULT_PROFILES_FILE set to hamer_ros' config/fastdds.xml"
+        )
+
+    def _keep(self, info: CameraInfo) -> None:
+        self._info = info
+
+    def _camera_of(self, rgb: np.ndarray, parameters: Parameters) -> CameraModel:
+        height, width = rgb.shape[:2]
+        info = self._info
+        fov = parameters.assumed_horizontal_fov
+        if info is None:
+            if fov > 0:
+                return CameraModel.from_fov(width, height, math.radians(fov))
+            raise FrameRejectedError(
+                "no camera_info",
+                f"no CameraInfo on '{self.info_topic}', so images on '{self.image_topic}' cannot "
+                "be placed; publish it, or set assumed_horizontal_fov to go on with a guess",
+            )
+        key = _fingerprint(info, parameters.rectified)
+        if self._camera is not None and self._camera[0] == key:
+            camera = self._camera[1]
+        else:
+            try:
+                camera = camera_from_info(info, rectified=parameters.rectified)
+            except UncalibratedError as error:
+                if fov > 0:
+                    return CameraModel.from_fov(width, height, math.radians(fov))
+                raise FrameRejectedError(
+                    "uncalibrated camera",
+                    f"{self.info_topic}: {error}; calibrate the camera of '{self.image_topic}' "
+                    "(ros2 run camera_calibration cameracalibrator), or set "
+                    "assumed_horizontal_fov to go on with a guess",
+                ) from error
+            except CameraError as error:
+                raise FrameRejectedError(
+                    "bad camera_info", f"{self.info_topic}: {error}"
+                ) from error
+            self._camera = key, camera
+        if (camera.width, camera.height) != (width, height):
+            raise FrameRejectedError(
+                "size differs from camera_info",
+                f"image on '{self.image_topic}' is {width}x{height}, CameraInfo on "
+                f"'{self.info_topic}' is for {camera.width}x{camera.height}",
+            )
+        return camera
+
+
+def _fingerprint(info: CameraInfo, rectified: bool) -> tuple:
+    """All that the camera model is made of; a driver repeats it with every image."""
+    roi = info.roi
+    return (
+        rectified,
+        info.width,
+        info.height,
+        info.distortion_model,
+        bytes(info.d),
+        info.k.tobytes(),
+        info.p.tobytes(),
+        info.binning_x,
+        info.binning_y,
+        (roi.x_offset, roi.y_offset, roi.width, roi.height),
+    )

@@ -1,0 +1,87 @@
+"""What the node tells /diagnostics once a second."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+WINDOW = 150
+"""Frames over which latency and stage times are summed up."""
+
+
+@dataclass(frozen=True)
+class Processed:
+    """One frame that went all the way: stage times and image-to-message latency in seconds."""
+
+    hands: int
+    latency: float
+    stages: dict[str, float]
+
+
+class Statistics:
+    """Counts what happens to frames; any thread may call it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Start again from zero."""
+        with self._lock:
+            self._received = 0
+            self._processed = 0
+            self._dropped: Counter[str] = Counter()
+            self._recent: deque[Processed] = deque(maxlen=WINDOW)
+            self._rate_mark = (0.0, 0)
+
+    def received(self) -> None:
+        """An image message has come."""
+        with self._lock:
+            self._received += 1
+
+    def dropped(self, reason: str) -> None:
+        """An image was not processed; reason is a short constant text."""
+        with self._lock:
+            self._dropped[reason] += 1
+
+    def processed(self, frame: Processed) -> None:
+        """An image was processed and its hands were published."""
+        with self._lock:
+            self._processed += 1
+            self._recent.append(frame)
+
+    def rate(self, now: float) -> float:
+        """Frames processed per second since this was last asked; now is a monotonic time."""
+        with self._lock:
+            then, count = self._rate_mark
+            self._rate_mark = (now, self._processed)
+            return (self._processed - count) / (now - then) if now > then else 0.0
+
+    def values(self) -> dict[str, str]:
+        """Everything as texts."""
+        with self._lock:
+            values = {
+                "frames received": str(self._received),
+                "frames processed": str(self._processed),
+            }
+            for reason, count in sorted(self._dropped.items()):
+                values[f"dropped: {reason}"] = str(count)
+            if self._recent:
+                latency = [frame.latency for frame in self._recent]
+                values["hands in the last frame"] = str(self._recent[-1].hands)
+                values["latency p50 (ms)"] = f"{1e3 * np.percentile(latency, 50):.1f}"
+                values["latency p99 (ms)"] = f"{1e3 * np.percentile(latency, 99):.1f}"
+                for stage in self._recent[-1].stages:
+                    times = [frame.stages.get(stage, 0.0) for frame in self._recent]
+                    values[f"{stage} p50 (ms)"] = f"{1e3 * np.percentile(times, 50):.1f}"
+            return values
+
+
+def status(name: str, level: bytes, message: str, values: dict[str, str]) -> DiagnosticStatus:
+    """One DiagnosticStatus."""
+    pairs = [KeyValue(key=key, value=value) for key, value in values.items()]
+    return DiagnosticStatus(level=level, name=name, message=message, hardware_id="", values=pairs)

@@ -1,0 +1,45 @@
+"""Names of the TF frames of hands: few, and the same one for as long as a hand is followed.
+
+A tf buffer never forgets a frame that it has seen, so names must not carry track numbers.  The
+first left hand is ``hand_left``, a second one seen at the same time ``hand_left_2``, and a name
+is given to another hand once its own has been away for a while.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from hamer_ros.hands import Side, TrackedHand
+
+KEEP_FOR = 1.0
+"""Seconds for which an absent hand keeps its name."""
+
+
+class FrameNames:
+    """Hands out the names of one camera.
+
+    prefix: put before every name, for several cameras on one robot.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
+        self._slots: dict[tuple[Side, int], tuple[int, float]] = {}
+
+    def assign(self, hands: Iterable[TrackedHand], stamp: float) -> list[str]:
+        """A name for each hand of the frame at this stamp (seconds)."""
+        self._slots = {
+            slot: (track, seen)
+            for slot, (track, seen) in self._slots.items()
+            if 0 <= stamp - seen <= KEEP_FOR
+        }
+        return [self._name(hand, stamp) for hand in hands]
+
+    def _name(self, hand: TrackedHand, stamp: float) -> str:
+        side = hand.placed.hand.side
+        taken = {number: track for (s, number), (track, _) in self._slots.items() if s is side}
+        own = [number for number, track in taken.items() if track == hand.track_id]
+        number = own[0] if own else next(n for n in itertools.count(1) if n not in taken)
+        self._slots[side, number] = hand.track_id, stamp
+        suffix = "" if number == 1 else f"_{number}"
+        return f"{self._prefix}hand_{side.name.lower()}{suffix}"

@@ -1,0 +1,121 @@
+"""Tracked hands -> the messages and transforms that the node publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from geometry_msgs.msg import Pose, PoseWithCovariance, TransformStamped
+from std_msgs.msg import Header
+
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hand_model.topology import (
+    JOINT_NAMES,
+    JOINT_PARENTS,
+    closed_faces,
+    mirrored_faces,
+)
+from hamer_ros.hands import PlacedHand, TrackedHand
+from hamer_ros.msg import HandMesh, HandMeshArray, HandTopology
+from hamer_ros.ros.arrays import to_array, to_fixed
+from hamer_ros.rotations import quaternion_from_matrix
+
+
+def hand_mesh_array(
+    hands: Iterable[TrackedHand],
+    header: Header,
+    *,
+    estimator: str,
+    hand_model: str,
+    with_vertices: bool = True,
+) -> HandMeshArray:
+    """All hands of one image, under the image's own header."""
+    return HandMeshArray(
+        header=header,
+        estimator=estimator,
+        hand_model=hand_model,
+        hands=[hand_mesh(hand, with_vertices=with_vertices) for hand in hands],
+    )
+
+
+def hand_mesh(tracked: TrackedHand, *, with_vertices: bool = True) -> HandMesh:
+    """One hand."""
+    placed = tracked.placed
+    hand = placed.hand
+    message = HandMesh(
+        handedness=int(hand.side),
+        handedness_score=float(hand.detection.side_score),
+        detection_score=float(hand.detection.score),
+        track_id=tracked.track_id,
+        track_state=int(tracked.state),
+        wrist=wrist_pose(placed),
+        joints=to_fixed(placed.joints),
+        keypoints=to_fixed(hand.keypoints),
+        keypoint_scores=to_fixed(hand.keypoint_scores),
+        reprojection_rms=float(placed.rms_px),
+        scale_source=int(placed.scale_source),
+        bounding_box=to_fixed(hand.detection.box),
+        betas=to_fixed(hand.betas),
+        hand_pose=to_fixed(hand.hand_pose),
+    )
+    if with_vertices:
+        message.vertices = to_array("f", placed.vertices)
+    return message
+
+
+def is_finite(hand: TrackedHand) -> bool:
+    """Whether every number that would be published of this hand is finite."""
+    placed, recovered = hand.placed, hand.placed.hand
+    numbers = (
+        placed.rotation,
+        placed.translation,
+        placed.covariance,
+        placed.rms_px,
+        placed.scale,
+        recovered.vertices,
+        recovered.joints,
+        recovered.keypoints,
+        recovered.betas,
+        recovered.hand_pose,
+        recovered.detection.box,
+    )
+    return all(np.isfinite(values).all() for values in numbers)
+
+
+def wrist_pose(placed: PlacedHand) -> PoseWithCovariance:
+    """Wrist -> header's frame."""
+    pose = Pose()
+    x, y, z = map(float, placed.translation)
+    pose.position.x, pose.position.y, pose.position.z = x, y, z
+    qx, qy, qz, qw = map(float, quaternion_from_matrix(placed.rotation))
+    pose.orientation.x, pose.orientation.y = qx, qy
+    pose.orientation.z, pose.orientation.w = qz, qw
+    return PoseWithCovariance(pose=pose, covariance=placed.covariance.reshape(-1))
+
+
+def wrist_transforms(
+    hands: Sequence[TrackedHand], header: Header, frames: Sequence[str]
+) -> list[TransformStamped]:
+    """The wrist of each hand as a transform from the image's frame to one of the frames named."""
+    transforms = []
+    for hand, frame in zip(hands, frames, strict=True):
+        pose = wrist_pose(hand.placed).pose
+        transform = TransformStamped(header=header, child_frame_id=frame)
+        transform.transform.translation.x = pose.position.x
+        transform.transform.translation.y = pose.position.y
+        transform.transform.translation.z = pose.position.z
+        transform.transform.rotation = pose.orientation
+        transforms.append(transform)
+    return transforms
+
+
+def hand_topology(model: HandModel) -> HandTopology:
+    """What never changes about the hands of a model."""
+    right = closed_faces(model.faces)
+    return HandTopology(
+        hand_model=model.name,
+        joint_names=list(JOINT_NAMES),
+        joint_parents=to_array("b", np.array(JOINT_PARENTS)),
+        left_faces=to_array("I", mirrored_faces(right)),
+        right_faces=to_array("I", right),
+    )

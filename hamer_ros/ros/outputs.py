@@ -1,0 +1,89 @@
+"""The clients' side of the node: what it publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from hamer_ros.camera import CameraModel
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hands import TrackedHand
+from hamer_ros.msg import HandMeshArray, HandTopology
+from hamer_ros.rendering.overlay import draw_hands
+from hamer_ros.ros.frame_names import FrameNames
+from hamer_ros.ros.images import encode_rgb
+from hamer_ros.ros.markers import hand_markers
+from hamer_ros.ros.messages import hand_mesh_array, hand_topology, wrist_transforms
+from hamer_ros.ros.parameters import Parameters
+
+
+class Outputs:
+    """Publishes the hands of a frame in every form that somebody wants."""
+
+    def __init__(
+        self, node: LifecycleNode, model: HandModel, estimator: str, tf_prefix: str
+    ) -> None:
+        self._node = node
+        self._model = model
+        self._estimator = estimator
+        self._frames = FrameNames(tf_prefix)
+        overrides = QoSOverridingOptions.with_default_policies()
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+        def publisher(kind: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
+            return node.create_lifecycle_publisher(
+                kind, topic, qos, qos_overriding_options=overrides
+            )
+
+        self._hands = publisher(HandMeshArray, "~/hands", QoSProfile(depth=5))
+        self._topology = publisher(HandTopology, "~/topology", latched)
+        self._markers = publisher(MarkerArray, "~/markers", QoSProfile(depth=1))
+        self._overlay = publisher(Image, "~/overlay", QoSProfile(depth=1))
+        self._tf = publisher(TFMessage, "/tf", QoSProfile(depth=100))
+        self._all = (self._hands, self._topology, self._markers, self._overlay, self._tf)
+
+    def publish_topology(self) -> None:
+        """Publish what never changes; once after activation."""
+        self._topology.publish(hand_topology(self._model))
+
+    def publish(
+        self,
+        hands: Sequence[TrackedHand],
+        header: Header,
+        rgb: np.ndarray,
+        camera: CameraModel,
+        parameters: Parameters,
+    ) -> None:
+        """Publish one frame: what costs little always, pictures only for those who look."""
+        self._hands.publish(
+            hand_mesh_array(
+                hands,
+                header,
+                estimator=self._estimator,
+                hand_model=self._model.name,
+                with_vertices=parameters.publish_vertices,
+            )
+        )
+        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
+        frames = self._frames.assign(hands, stamp)
+        if parameters.publish_tf and hands:
+            self._tf.publish(TFMessage(transforms=wrist_transforms(hands, header, frames)))
+        if self._markers.get_subscription_count():
+            self._markers.publish(hand_markers(hands, header, self._model.faces))
+        if self._overlay.get_subscription_count():
+            picture = encode_rgb(draw_hands(rgb, hands, camera, self._model.faces))
+            picture.header = header
+            self._overlay.publish(picture)
+
+    def close(self) -> None:
+        """Take the publishers back."""
+        for publisher in self._all:
+            self._node.destroy_publisher(publisher)

@@ -1,0 +1,166 @@
+"""Every parameter of the node: name, default, meaning, unit and range, in this one place.
+
+``config/hamer.yaml`` repeats the defaults for people to edit; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from hamer_ros.detection import DETECTORS
+from hamer_ros.recovery import RECOVERERS
+
+
+def _setting(
+    default: Any,
+    description: str,
+    limits: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = False,
+) -> Any:
+    """One parameter; a live one takes effect at once, the others when the node is configured."""
+    metadata = {"description": description, "limits": limits, "choices": choices, "live": live}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The values of all parameters at one moment."""
+
+    autostart: bool = _setting(
+        True,
+        "Configure and activate at start. Set to false under a lifecycle manager.",
+    )
+    estimator: str = _setting(
+        "landmarks",
+        "How hands are recovered.",
+        choices=tuple(RECOVERERS),
+    )
+    detector: str = _setting(
+        "landmarks",
+        "How hands are found in the image.",
+        choices=tuple(DETECTORS),
+    )
+    device: str = _setting(
+        "cpu",
+        "Where the nets run.",
+        choices=("cpu", "cuda"),
+    )
+    image_transport: str = _setting(
+        "raw",
+        "raw subscribes to image, compressed to image/compressed.",
+        choices=("raw", "compressed"),
+    )
+    rectified: bool = _setting(
+        False,
+        "Whether the images are rectified: then CameraInfo's P holds, otherwise K and D.",
+        live=True,
+    )
+    assumed_horizontal_fov: float = _setting(
+        0.0,
+        "Degrees. Field of view to assume while the camera is not calibrated or has no CameraInfo;"
+        " distances are then a guess. 0 refuses such images.",
+        limits=(0.0, 170.0),
+        live=True,
+    )
+    max_hands: int = _setting(
+        4,
+        "No more hands than this are followed.",
+        limits=(1, 16),
+    )
+    min_presence: float = _setting(
+        0.5,
+        "Probability (0 to 1) that there is a hand, below which it is given up.",
+        limits=(0.0, 1.0),
+    )
+    search_period: int = _setting(
+        4,
+        "Images from one search for new hands to the next while at least one is followed. More"
+        " saves CPU, less finds a second hand sooner.",
+        limits=(1, 60),
+    )
+    publish_vertices: bool = _setting(
+        True,
+        "Fill HandMesh.vertices.",
+        live=True,
+    )
+    publish_tf: bool = _setting(
+        True,
+        "Publish the wrists on /tf.",
+        live=True,
+    )
+    tf_prefix: str = _setting(
+        "",
+        "Put before hand_left and hand_right, for several cameras on one robot.",
+    )
+    silence_after: float = _setting(
+        2.0,
+        "Seconds without an image after which diagnostics report an error.",
+        limits=(0.1, 60.0),
+        live=True,
+    )
+
+
+def declare(node: Node) -> None:
+    """Declare all parameters with their description and range, and check what is set later."""
+    for field in dataclasses.fields(Parameters):
+        node.declare_parameter(field.name, field.default, _descriptor(field))
+    node.add_on_set_parameters_callback(_check_choices)
+
+
+def read(node: Node) -> Parameters:
+    """The values now.
+
+    Raises:
+        ValueError: a value that is none of the choices.
+    """
+    names = [field.name for field in dataclasses.fields(Parameters)]
+    parameters = node.get_parameters(names)
+    verdict = _check_choices(parameters)
+    if not verdict.successful:
+        raise ValueError(verdict.reason)
+    return Parameters(**{parameter.name: parameter.value for parameter in parameters})
+
+
+def with_live(current: Parameters, changed: list[Parameter]) -> Parameters:
+    """The parameters in use after a change: only the live ones among the changed are taken over."""
+    live = {f.name for f in dataclasses.fields(Parameters) if f.metadata["live"]}
+    return dataclasses.replace(current, **{p.name: p.value for p in changed if p.name in live})
+
+
+def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
+    meta = field.metadata
+    notes = [meta["description"]]
+    if meta["choices"]:
+        notes.append(f"One of: {', '.join(meta['choices'])}.")
+    if not meta["live"]:
+        notes.append("Takes effect when the node is configured.")
+    descriptor = ParameterDescriptor(description=" ".join(notes))
+    if meta["limits"] is not None:
+        low, high = meta["limits"]
+        if isinstance(field.default, int):
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    return descriptor
+
+
+def _check_choices(parameters: list[Parameter]) -> SetParametersResult:
+    choices = {f.name: f.metadata["choices"] for f in dataclasses.fields(Parameters)}
+    for parameter in parameters:
+        allowed = choices.get(parameter.name)
+        if allowed and parameter.value not in allowed:
+            reason = f"{parameter.name} is '{parameter.value}'; known are: {', '.join(allowed)}"
+            return SetParametersResult(successful=False, reason=reason)
+    return SetParametersResult(successful=True)

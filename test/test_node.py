@@ -1,0 +1,247 @@
+"""The node over real DDS: images in, hands and transforms out, and a word on what went wrong."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from helpers import MODEL
+from lifecycle_msgs.msg import State
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from hamer_ros.msg import HandMesh, HandMeshArray, HandTopology
+from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame
+from hamer_ros.ros.images import encode_rgb
+from hamer_ros.ros.node import HamerNode
+
+pytestmark = pytest.mark.usefixtures("nets")
+
+SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+HANDS = clip_frame(MODEL, 0)
+EMPTY = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+
+
+class Robot:
+    """A camera and a listener around the node, all in one context."""
+
+    def __init__(self, context: Context) -> None:
+        self.node = HamerNode(context=context)
+        self.other = rclpy.create_node("robot", context=context)
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self.node)
+        self._executor.add_node(self.other)
+        # A reliable publisher, so that no frame is lost when the memory for images is small.
+        self._images = self.other.create_publisher(Image, "image", 1)
+        self._compressed = self.other.create_publisher(CompressedImage, "image/compressed", 1)
+        self._infos = self.other.create_publisher(CameraInfo, "camera_info", 1)
+        self.heard: dict[str, list] = {}
+        self.listen(HandMeshArray, "/hamer/hands")
+        self.listen(TFMessage, "/tf")
+        self.listen(DiagnosticArray, "/diagnostics")
+        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread.start()
+
+    def listen(self, kind: type, topic: str, qos: QoSProfile | int = 10) -> None:
+        self.heard[topic] = []
+        self.other.create_subscription(kind, topic, self.heard[topic].append, qos)
+
+    def info(self, **change) -> CameraInfo:
+        fields = {"width": WIDTH, "height": HEIGHT, "k": INTRINSICS.ravel().tolist()}
+        message = CameraInfo(**(fields | change))
+        message.header.frame_id = "camera_optical_frame"
+        return message
+
+    def show(
+        self, rgb: np.ndarray | None, info: CameraInfo | None, wait: Callable[[], bool]
+    ) -> bool:
+        """Publish an image again and again, with stamps of now, until something is true."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            stamp = self.other.get_clock().now().to_msg()
+            if info is not None:
+                info.header.stamp = stamp
+                self._infos.publish(info)
+            if rgb is not None:
+                image = encode_rgb(rgb)
+                image.header.stamp, image.header.frame_id = stamp, "camera_optical_frame"
+                self._images.publish(image)
+            time.sleep(0.1)
+            if wait():
+                return True
+        return False
+
+    def show_for(self, seconds: float) -> None:
+        """Publish an image with two hands for some time, whatever comes of it."""
+        end = time.monotonic() + seconds
+        self.show(HANDS.rgb, self.info(), lambda: time.monotonic() > end)
+
+    def hands(self) -> list[HandMeshArray]:
+        return self.heard["/hamer/hands"]
+
+    def diagnosis(self) -> DiagnosticStatus:
+        return self.heard["/diagnostics"][-1].status[0]
+
+    def diagnosed(self, text: str) -> Callable[[], bool]:
+        """Whether a text stands in the last diagnosis."""
+
+        def heard() -> bool:
+            if not self.heard["/diagnostics"]:
+                return False
+            status = self.diagnosis()
+            return any(text in t for t in (status.message, *(v.key for v in status.values)))
+
+        return heard
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._thread.join()
+        self.node.destroy_node()
+        self.other.destroy_node()
+
+
+@pytest.fixture
+def robot(monkeypatch) -> Iterator[Robot]:
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    context = Context()
+    rclpy.init(context=context, domain_id=77)
+    robot = Robot(context)
+    yield robot
+    robot.close()
+    rclpy.try_shutdown(context=context)
+
+
+def test_hands_come_out_with_the_images_stamp_and_frame(robot):
+    robot.node.start()
+    assert robot.show(
+        HANDS.rgb, robot.info(), lambda: any(len(a.hands) == 2 for a in robot.hands())
+    )
+    array = next(a for a in robot.hands() if len(a.hands) == 2)
+    assert array.header.frame_id == "camera_optical_frame"
+    assert (array.estimator, array.hand_model) == ("landmarks", MODEL.name)
+    found = {mesh.handedness: mesh for mesh in array.hands}
+    assert set(found) == {HandMesh.LEFT, HandMesh.RIGHT}
+    for truth in HANDS.hands:
+        joints = np.asarray(found[int(truth.side)].joints).reshape(21, 3)
+        assert np.linalg.norm(joints - truth.joints, axis=1).mean() < 0.1
+        assert found[int(truth.side)].wrist.covariance[0] > 0
+    stamped = [t for m in robot.heard["/tf"] for t in m.transforms]
+    at_once = {t.child_frame_id for t in stamped if t.header == array.header}
+    assert at_once == {"hand_left", "hand_right"}
+
+
+def test_an_empty_image_is_answered_with_no_hands_and_no_transform(robot):
+    robot.node.start()
+    assert robot.show(EMPTY, robot.info(), lambda: len(robot.hands()) > 2)
+    assert all(len(array.hands) == 0 for array in robot.hands())
+    assert robot.heard["/tf"] == []
+
+
+def test_who_comes_late_still_gets_the_topology(robot):
+    robot.node.start()
+    time.sleep(0.5)
+    robot.listen(HandTopology, "/hamer/topology", LATCHED)
+    assert robot.show(None, None, lambda: bool(robot.heard["/hamer/topology"]))
+    assert robot.heard["/hamer/topology"][0].hand_model == MODEL.name
+
+
+def test_pictures_are_made_for_those_who_look(robot):
+    robot.node.start()
+    robot.listen(MarkerArray, "/hamer/markers")
+    robot.listen(Image, "/hamer/overlay")
+    both = [robot.heard["/hamer/markers"], robot.heard["/hamer/overlay"]]
+    assert robot.show(HANDS.rgb, robot.info(), lambda: all(both) and bool(both[0][-1].markers))
+    overlay = both[1][-1]
+    assert (overlay.height, overlay.width, overlay.encoding) == (HEIGHT, WIDTH, "rgb8")
+    assert {m.ns for m in both[0][-1].markers} == {"mesh", "skeleton"}
+
+
+def test_compressed_images_are_taken_when_asked_for(robot):
+    robot.node.set_parameters([Parameter("image_transport", value="compressed")])
+    robot.node.start()
+    jpeg = cv2.imencode(".jpg", HANDS.rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+
+    def publish_and_look() -> bool:
+        message = CompressedImage(format="jpeg", data=jpeg)
+        message.header.frame_id = "camera_optical_frame"
+        message.header.stamp = robot.other.get_clock().now().to_msg()
+        robot._compressed.publish(message)
+        return any(len(a.hands) == 2 for a in robot.hands())
+
+    assert robot.show(None, robot.info(), publish_and_look)
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"),
+    [
+        (None, "dropped: no camera_info"),
+        ({"k": [0.0] * 9}, "dropped: uncalibrated camera"),
+        ({"width": 320}, "dropped: size differs from camera_info"),
+        ({"k": [float("nan")] * 9}, "dropped: bad camera_info"),
+    ],
+)
+def test_what_cannot_be_processed_is_counted_by_reason_and_the_node_goes_on(robot, info, reason):
+    robot.node.start()
+    bad = None if info is None else robot.info(**info)
+    assert robot.show(HANDS.rgb, bad, robot.diagnosed(reason))
+    assert robot.diagnosis().level == DiagnosticStatus.ERROR
+    assert robot.hands() == []
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+
+
+def test_an_uncalibrated_camera_can_be_guessed(robot):
+    robot.node.start()
+    robot.node.set_parameters([Parameter("assumed_horizontal_fov", value=56.0)])
+    assert robot.show(HANDS.rgb, robot.info(k=[0.0] * 9), lambda: bool(robot.hands()))
+
+
+def test_silence_is_an_error_that_names_the_topic(robot):
+    robot.node.set_parameters([Parameter("silence_after", value=0.2)])
+    robot.node.start()
+    assert robot.show(None, None, robot.diagnosed("no images on '/image'"))
+    assert robot.diagnosis().level == DiagnosticStatus.ERROR
+
+
+def test_the_lifecycle_goes_round_and_round(robot):
+    for _ in range(2):
+        assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert robot.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        robot.hands().clear()
+        assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+        assert robot.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+        robot.hands().clear()
+        robot.show_for(0.5)
+        assert robot.hands() == []
+        assert robot.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    assert robot.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
+
+
+def test_an_inactive_node_publishes_nothing(robot):
+    robot.node.trigger_configure()
+    robot.show_for(1.0)
+    assert robot.hands() == []
+
+
+def test_a_configure_that_fails_undoes_itself_and_can_be_tried_again(robot, monkeypatch, tmp_path):
+    monkeypatch.setenv("HAMER_ROS_CACHE", str(tmp_path))
+    assert robot.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert robot.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
+    monkeypatch.delenv("HAMER_ROS_CACHE")
+    assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS

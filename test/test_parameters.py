@@ -1,0 +1,81 @@
+"""Parameters are described, ranged, written down once more in YAML, and refused when wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from hamer_ros.ros import parameters
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    context = Context()
+    rclpy.init(context=context, domain_id=78)
+    node = rclpy.create_node("holder", context=context)
+    parameters.declare(node)
+    yield node
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_the_yaml_file_repeats_the_defaults():
+    content = yaml.safe_load((ROOT / "config" / "hamer.yaml").read_text())
+    assert content["/**"]["ros__parameters"] == dataclasses.asdict(parameters.Parameters())
+
+
+def test_the_readme_names_every_parameter():
+    readme = (ROOT / "README.md").read_text()
+    missing = [
+        f.name for f in dataclasses.fields(parameters.Parameters) if f"`{f.name}`" not in readme
+    ]
+    assert missing == []
+
+
+def test_every_parameter_is_described_and_every_number_ranged(node):
+    for field in dataclasses.fields(parameters.Parameters):
+        descriptor = node.describe_parameter(field.name)
+        assert len(descriptor.description) > 20
+        if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
+            assert descriptor.integer_range or descriptor.floating_point_range
+
+
+def test_the_defaults_are_read_back(node):
+    assert parameters.read(node) == parameters.Parameters()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("max_hands", 0), ("max_hands", 17), ("min_presence", 1.5), ("silence_after", 0.0)],
+)
+def test_a_value_out_of_range_is_refused(node, name, value):
+    (result,) = node.set_parameters([Parameter(name, value=value)])
+    assert not result.successful
+    assert name in result.reason or "range" in result.reason
+
+
+def test_an_unknown_choice_is_refused_with_those_there_are(node):
+    (result,) = node.set_parameters([Parameter("estimator", value="magic")])
+    assert not result.successful
+    assert result.reason == "estimator is 'magic'; known are: landmarks"
+
+
+def test_only_live_parameters_change_what_is_in_use():
+    in_use = parameters.Parameters()
+    changed = [Parameter("publish_tf", value=False), Parameter("max_hands", value=2)]
+    after = parameters.with_live(in_use, changed)
+    assert after == dataclasses.replace(in_use, publish_tf=False)

@@ -1,0 +1,124 @@
+"""What leaves the node: messages, transforms and markers that say what the hands are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from helpers import MODEL, placed_at
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Header
+
+from hamer_ros.hand_model.topology import JOINT_NAMES
+from hamer_ros.hands import Side, TrackedHand, TrackState
+from hamer_ros.msg import HandMesh, HandMeshArray
+from hamer_ros.ros.frame_names import KEEP_FOR, FrameNames
+from hamer_ros.ros.markers import hand_markers
+from hamer_ros.ros.messages import (
+    hand_mesh_array,
+    hand_topology,
+    is_finite,
+    wrist_transforms,
+)
+from hamer_ros.rotations import matrix_from_quaternion
+
+HEADER = Header(frame_id="camera_optical_frame")
+HEADER.stamp.sec, HEADER.stamp.nanosec = 12, 34
+
+
+def tracked(side: Side = Side.RIGHT, number: int = 3, **where) -> TrackedHand:
+    return TrackedHand(placed_at(side=side, **where), number, TrackState.TRACKED)
+
+
+def test_a_message_holds_the_hand():
+    hand = tracked(Side.LEFT)
+    array = hand_mesh_array([hand], HEADER, estimator="e", hand_model="m")
+    array = deserialize_message(serialize_message(array), HandMeshArray)
+    assert (array.estimator, array.hand_model, array.header) == ("e", "m", HEADER)
+    (mesh,) = array.hands
+    assert mesh.handedness == HandMesh.LEFT
+    assert mesh.track_id == 3
+    assert mesh.track_state == HandMesh.TRACKED
+    joints = np.asarray(mesh.joints).reshape(21, 3)
+    np.testing.assert_allclose(joints, hand.placed.joints, atol=1e-6)
+    vertices = np.asarray(mesh.vertices).reshape(778, 3)
+    np.testing.assert_allclose(vertices, hand.placed.vertices, atol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(mesh.wrist.covariance).reshape(6, 6), hand.placed.covariance
+    )
+
+
+def test_the_wrist_pose_carries_the_hand_to_its_joints():
+    hand = tracked()
+    mesh = hand_mesh_array([hand], HEADER, estimator="e", hand_model="m").hands[0]
+    p, q = mesh.wrist.pose.position, mesh.wrist.pose.orientation
+    rotation = matrix_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
+    joints = hand.placed.hand.joints @ rotation.T + [p.x, p.y, p.z]
+    np.testing.assert_allclose(joints.ravel(), mesh.joints, atol=1e-6)
+
+
+def test_vertices_can_be_left_out():
+    array = hand_mesh_array([tracked()], HEADER, estimator="e", hand_model="m", with_vertices=False)
+    assert len(array.hands[0].vertices) == 0
+
+
+def test_a_number_that_is_not_finite_is_noticed_wherever_it_is():
+    good = tracked()
+    assert is_finite(good)
+    for change in ({"rms_px": np.nan}, {"translation": np.array([0, np.inf, 1])}):
+        bad = dataclasses.replace(good, placed=dataclasses.replace(good.placed, **change))
+        assert not is_finite(bad)
+    hand = dataclasses.replace(good.placed.hand, betas=np.full(10, np.nan))
+    assert not is_finite(
+        dataclasses.replace(good, placed=dataclasses.replace(good.placed, hand=hand))
+    )
+
+
+def test_the_topology_fits_the_vertices():
+    topology = hand_topology(MODEL)
+    assert list(topology.joint_names) == list(JOINT_NAMES)
+    for faces, mirror in ((topology.right_faces, 1), (topology.left_faces, -1)):
+        triangles = np.asarray(faces).reshape(-1, 3)
+        corners = (MODEL.v_template * [mirror, 1, 1])[triangles]
+        volume = np.linalg.det(corners).sum() / 6  # positive if the faces look outwards
+        assert 1e-4 < volume < 1e-3
+
+
+def test_transforms_are_the_wrists_at_the_images_stamp():
+    hands = [tracked(Side.LEFT, 1), tracked(Side.RIGHT, 2, translation=(0.1, 0.2, 0.7))]
+    left, right = wrist_transforms(hands, HEADER, ["hand_left", "hand_right"])
+    assert left.header == HEADER
+    assert (left.child_frame_id, right.child_frame_id) == ("hand_left", "hand_right")
+    t = right.transform.translation
+    assert (t.x, t.y, t.z) == (0.1, 0.2, 0.7)
+    for transform in (left, right):
+        q = transform.transform.rotation
+        assert np.linalg.norm([q.x, q.y, q.z, q.w]) == pytest.approx(1)
+
+
+def test_markers_vanish_by_themselves_and_lie_on_the_hand():
+    hand = tracked()
+    array = hand_markers([hand], HEADER, MODEL.faces)
+    assert {m.ns for m in array.markers} == {"mesh", "skeleton"}
+    for marker in array.markers:
+        assert marker.header == HEADER
+        assert marker.lifetime.nanosec > 0
+        points = np.array([[p.x, p.y, p.z] for p in marker.points])
+        low, high = hand.placed.vertices.min(0) - 1e-6, hand.placed.vertices.max(0) + 1e-6
+        assert ((points >= low) & (points <= high)).all()
+
+
+def test_frame_names_are_few_and_stay_with_their_hand():
+    names = FrameNames("cam0_")
+    a, b, c = tracked(Side.LEFT, 1), tracked(Side.LEFT, 2), tracked(Side.RIGHT, 3)
+    assert names.assign([a, b, c], 0.0) == ["cam0_hand_left", "cam0_hand_left_2", "cam0_hand_right"]
+    assert names.assign([b], 0.5) == ["cam0_hand_left_2"]
+    # The first hand is long gone, its name goes to the next one; the second keeps its own.
+    d = tracked(Side.LEFT, 4)
+    assert names.assign([b], 0.5 + KEEP_FOR) == ["cam0_hand_left_2"]
+    assert names.assign([d, b], 0.6 + KEEP_FOR) == ["cam0_hand_left", "cam0_hand_left_2"]
