@@ -1,0 +1,132 @@
+"""Area ``node``: what the node costs around the nets."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+import rclpy
+from ament_index_python.packages import get_package_share_directory
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, Image
+
+from hamer_ros.bench.records import Record
+from hamer_ros.detection import Detector
+from hamer_ros.hands import Detection, Frame
+from hamer_ros.recovery import Recoverer, make_recoverer
+from hamer_ros.ros.camera_input import ImageMessage
+from hamer_ros.ros.images import encode_rgb
+from hamer_ros.ros.node import HamerNode
+from hamer_ros.ros.parameters import Parameters
+
+WIDTH, HEIGHT, RATE = 1280, 720, 30.0
+SECONDS = 8.0
+START_SECONDS = 20.0
+DOMAIN = 87
+
+
+class _NoHands:
+    """A detector that costs nothing."""
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        return []
+
+    def reset(self) -> None:
+        pass
+
+
+class _NodeWithoutNets(HamerNode):
+    """Keeps account of the processor time of its own code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own_seconds = 0.0
+        self.images = 0
+
+    def _make_stages(self, parameters: Parameters) -> tuple[Detector, Recoverer]:
+        return _NoHands(), make_recoverer(parameters.estimator)
+
+    def _receive(self, message: ImageMessage) -> None:
+        begin = time.thread_time()
+        super()._receive(message)
+        self.own_seconds += time.thread_time() - begin
+
+    def _process(self, message: ImageMessage) -> None:
+        begin = time.thread_time()
+        super()._process(message)
+        self.own_seconds += time.thread_time() - begin
+        self.images += 1
+
+
+def measure_node(_: Path) -> list[Record]:
+    """Processor time for each 1280x720 image at 30 Hz, of everything but the nets and the fit.
+
+    The reference is what rclpy and DDS take in the same process to hand the images over.
+    """
+    os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(
+        Path(get_package_share_directory("hamer_ros")) / "config" / "fastdds.xml"
+    )
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    with _camera():
+        rclpy.init(domain_id=DOMAIN)
+        node = _NodeWithoutNets()
+        node.start()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        deadline = time.monotonic() + START_SECONDS
+        while node.images < RATE and time.monotonic() < deadline:
+            executor.spin_once(timeout_sec=1.0)
+        before = node.images, node.own_seconds, time.process_time()
+        end = time.monotonic() + SECONDS
+        while (left := end - time.monotonic()) > 0:
+            executor.spin_once(timeout_sec=left)
+        images = node.images - before[0]
+        own, all_of_it = node.own_seconds - before[1], time.process_time() - before[2]
+        node.destroy_node()
+        rclpy.shutdown()
+    if images < 0.9 * SECONDS * RATE:
+        raise RuntimeError(f"only {images} of {SECONDS * RATE:.0f} images arrived")
+    told = "what rclpy and DDS take for the same images"
+    transport = 1e3 * (all_of_it - own) / images
+    return [Record("node/overhead_ms", 1e3 * own / images, "ms", told, transport)]
+
+
+@contextmanager
+def _camera() -> Iterator[None]:
+    process = multiprocessing.get_context("spawn").Process(target=_publish, daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _publish() -> None:
+    """Another process: a camera at 30 Hz."""
+    rclpy.init(domain_id=DOMAIN)
+    node = rclpy.create_node("camera")
+    images = node.create_publisher(Image, "image", qos_profile_sensor_data)
+    infos = node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
+    pixels = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    image = encode_rgb(pixels)
+    image.encoding = "bgr8"
+    image.header.frame_id = "camera_optical_frame"
+    k = [900.0, 0.0, 639.5, 0.0, 900.0, 359.5, 0.0, 0.0, 1.0]
+    info = CameraInfo(width=WIDTH, height=HEIGHT, k=k, header=image.header)
+
+    def tick() -> None:
+        image.header.stamp = node.get_clock().now().to_msg()
+        info.header.stamp = image.header.stamp
+        infos.publish(info)
+        images.publish(image)
+
+    node.create_timer(1 / RATE, tick)
+    with suppress(ExternalShutdownException):  # how it is ended
+        rclpy.spin(node)

@@ -1,0 +1,47 @@
+"""Figures and how they are kept: ``out/bench.json``, a list of records."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """One figure beside what it is to be compared with, both of the same run.
+
+    name: area/figure/case.  reference: what the reference value is.
+    """
+
+    name: str
+    value: float
+    unit: str
+    reference: str
+    reference_value: float
+
+
+def table(records: Iterable[Record]) -> str:
+    """The records as aligned text."""
+    rows = [
+        (r.name, f"{r.value:.4g} {r.unit}", f"{r.reference_value:.4g} {r.unit}", r.reference)
+        for r in records
+    ]
+    rows.insert(0, ("figure", "value", "reference", "which is"))
+    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    return "\n".join(
+        f"{name:{widths[0]}}  {value:>{widths[1]}}  {reference:>{widths[2]}}  {what}"
+        for name, value, reference, what in rows
+    )
+
+
+def keep(path: Path, records: Iterable[Record]) -> None:
+    """Write records into a file; those of the same names are replaced, the others stay."""
+    kept = {}
+    if path.exists():
+        kept = {entry["name"]: entry for entry in json.loads(path.read_text())}
+    kept |= {record.name: dataclasses.asdict(record) for record in records}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([kept[name] for name in sorted(kept)], indent=1) + "\n")
