@@ -20,7 +20,13 @@ from hamer_ros.detection.duplicates import distinct_followed, distinct_new
 from hamer_ros.detection.followed import FollowedHand, covers, keep_following, start_following
 from hamer_ros.detection.landmark import see_landmarks
 from hamer_ros.detection.palm import Palm, find_palms, merge_palms
-from hamer_ros.detection.search import PalmNet, Search, search_cycle, thorough_search
+from hamer_ros.detection.search import (
+    PalmNet,
+    Search,
+    first_search,
+    search_cycle,
+    thorough_search,
+)
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.nets.session import CPU, Net
 from hamer_ros.nets.store import net_path
@@ -123,11 +129,13 @@ class LandmarkDetector:
         return distinct_followed(followed)
 
     def _next_searches(self, image: np.ndarray) -> list[Search]:
-        """Choose what to search in this image: all at first, little while hands are followed."""
+        """Choose what to search in this image: little, while hands are followed."""
         height, width = image.shape[:2]
+        if self._options.static:
+            return thorough_search(width, height)
         if self._fresh:
             self._fresh = False
-            return thorough_search(width, height)
+            return first_search(width, height)
         self._images_since_search += 1
         if self._hands and self._images_since_search < self._options.search_period:
             return []

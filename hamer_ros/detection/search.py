@@ -64,9 +64,14 @@ def _tile_centers(length: int, side: float) -> np.ndarray:
 
 
 def thorough_search(width: int, height: int) -> list[Search]:
-    """List everything there is to search, for a photograph or the first image."""
+    """List everything there is to search, for a photograph."""
     windows = [whole_image(width, height), *tiles(width, height)]
     return [Search(net, window) for window in windows for net in PalmNet]
+
+
+def first_search(width: int, height: int) -> list[Search]:
+    """List what finds most hands at once, for the first image of a video."""
+    return [Search(net, whole_image(width, height)) for net in PalmNet]
 
 
 def search_cycle(width: int, height: int) -> list[Search]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -32,7 +33,8 @@ def draw_hands(
     rgb: np.ndarray, hands: Sequence[TrackedHand], camera: CameraModel, faces: np.ndarray
 ) -> np.ndarray:
     """The image (H, W, 3) with the shaded mesh, the observed joints and a label of each hand."""
-    meshes = [_bent(hand_mesh(hand.placed, faces), camera) for hand in hands]
+    meshes = [hand_mesh(hand.placed, faces) for hand in hands]
+    meshes = [replace(mesh, vertices=seen_through(camera, mesh.vertices)) for mesh in meshes]
     out = shade(rgb, meshes, camera.matrix, alpha=0.85, supersampling=1)
     thickness = max(1, round(min(rgb.shape[:2]) / 400))
     for hand in hands:
@@ -41,13 +43,13 @@ def draw_hands(
     return out
 
 
-def _bent(mesh: Mesh, camera: CameraModel) -> Mesh:
-    """Move vertices sideways so that a pinhole draws them where the real lens shows them."""
+def seen_through(camera: CameraModel, vertices: np.ndarray) -> np.ndarray:
+    """Move points (N, 3) sideways so that a pinhole draws them where the real lens shows them."""
     if camera.is_pinhole:
-        return mesh
-    plane = (camera.project(mesh.vertices) - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
-    depth = mesh.vertices[:, 2:]
-    return Mesh(np.concatenate([plane * depth, depth], 1), mesh.faces, mesh.colors)
+        return vertices
+    plane = (camera.project(vertices) - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    depth = vertices[:, 2:]
+    return np.concatenate([plane * depth, depth], axis=1)
 
 
 def _label(image: np.ndarray, hand: TrackedHand) -> None:
@@ -60,6 +62,4 @@ def _label(image: np.ndarray, hand: TrackedHand) -> None:
     x = int(np.clip(left, 2, max(2, image.shape[1] - width - 2)))
     y = int(np.clip(top - 0.6 * height, height + 2, image.shape[0] - 4))
     for color, weight in (((20, 20, 20), thickness + 2), ((255, 255, 255), thickness)):
-        cv2.putText(
-            image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, weight, cv2.LINE_AA
-        )
+        cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, weight, cv2.LINE_AA)

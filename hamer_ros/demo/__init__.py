@@ -1,0 +1,1 @@
+"""A camera, the node and a client, each in its own process, and what the client saw."""

@@ -1,0 +1,70 @@
+"""Which hand of a message is which hand of the truth, and how far apart they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.demo.records import SeenHand
+from hamer_ros.evaluation import mpjpe, pa_mpjpe
+from hamer_ros.hands import Side
+from hamer_ros.rendering.clip import HandTruth
+
+SAME_HAND = 0.5
+"""Mean distance of the joints in the image, in sizes of the hand, up to which it is the same."""
+
+
+@dataclass(frozen=True)
+class HandError:
+    """One true hand of one frame that was found.
+
+    pa_mpjpe, mpjpe: millimetres, after Procrustes alignment and in the camera frame.
+    """
+
+    index: int
+    side: Side
+    side_right: bool
+    pa_mpjpe: float
+    mpjpe: float
+
+
+@dataclass(frozen=True)
+class FrameErrors:
+    """What became of the hands of one frame.
+
+    missed: true hands that were not found.  invented: hands that are not there.
+    """
+
+    found: tuple[HandError, ...]
+    missed: int
+    invented: int
+
+
+def frame_errors(index: int, seen: Sequence[SeenHand], truth: Sequence[HandTruth]) -> FrameErrors:
+    """Compare one frame; pairs are taken from the nearest in the image on, whatever their side."""
+    distances = sorted(
+        (_distance(hand, true), i, j) for i, hand in enumerate(seen) for j, true in enumerate(truth)
+    )
+    owners: dict[int, int] = {}
+    for distance, i, j in distances:
+        if distance <= SAME_HAND and i not in owners.values() and j not in owners:
+            owners[j] = i
+    found = tuple(_error(index, seen[i], truth[j]) for j, i in sorted(owners.items()))
+    return FrameErrors(found, len(truth) - len(found), len(seen) - len(found))
+
+
+def _distance(hand: SeenHand, true: HandTruth) -> float:
+    size = float(np.ptp(true.keypoints, axis=0).max())
+    return float(np.linalg.norm(hand.keypoints - true.keypoints, axis=1).mean()) / size
+
+
+def _error(index: int, hand: SeenHand, true: HandTruth) -> HandError:
+    return HandError(
+        index,
+        true.side,
+        hand.side is true.side,
+        1e3 * pa_mpjpe(hand.joints, true.joints),
+        1e3 * mpjpe(hand.joints, true.joints),
+    )

@@ -1,0 +1,162 @@
+"""The camera process: plays frames with their CameraInfo, as a camera driver does.
+
+It waits until the node is active and listens, plays when it is told to, and then repeats its last
+frame, unrecorded, until it is told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+
+from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.demo.intrinsics import CameraOfSize, parse_camera
+from hamer_ros.demo.records import SentFrame, sent_line
+from hamer_ros.demo.signals import Event, Signals
+from hamer_ros.demo.sources import SourceError, open_source
+from hamer_ros.msg import HandTopology
+from hamer_ros.ros.images import encode_rgb
+
+FRAME_ID = "camera_optical_frame"
+IMAGE_TOPIC = "/camera/image"
+INFO_TOPIC = "/camera/camera_info"
+
+_SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+_ENCORE_PERIOD = 0.1
+
+
+def camera_info(camera: CameraModel) -> CameraInfo:
+    """The intrinsics as drivers publish them, without a header."""
+    k = camera.matrix
+    info = CameraInfo(width=camera.width, height=camera.height)
+    info.distortion_model = "plumb_bob" if camera.lens == "none" else camera.lens
+    info.d = list(camera.distortion)
+    info.k = k.reshape(-1)
+    info.r = np.eye(3).reshape(-1)
+    info.p = np.hstack([k, np.zeros((3, 1))]).reshape(-1)
+    return info
+
+
+class CameraNode(Node):
+    """Publishes images; knows whether the hand node is active and listens."""
+
+    def __init__(self, camera_of_size: CameraOfSize) -> None:
+        super().__init__("demo_camera")
+        self._camera_of_size = camera_of_size
+        self._images = self.create_publisher(Image, IMAGE_TOPIC, _SENSOR)
+        self._infos = self.create_publisher(CameraInfo, INFO_TOPIC, _SENSOR)
+        self._active = False
+        self.create_subscription(HandTopology, "/hamer/topology", self._on_topology, _LATCHED)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the node has been activated, which its topology tells, and has subscribed."""
+        publishers = (self._images, self._infos)
+        return self._active and all(p.get_subscription_count() >= 1 for p in publishers)
+
+    def prepare(self, rgb: np.ndarray) -> tuple[CameraInfo, Image]:
+        """The messages of one frame, but for the stamp."""
+        info, image = camera_info(self._camera_of_size(rgb.shape[1], rgb.shape[0])), encode_rgb(rgb)
+        info.header.frame_id = image.header.frame_id = FRAME_ID
+        return info, image
+
+    def send(self, info: CameraInfo, image: Image) -> int:
+        """Stamp a frame with the present time and publish it; the stamp in nanoseconds."""
+        now = self.get_clock().now()
+        info.header.stamp = image.header.stamp = now.to_msg()
+        self._infos.publish(info)
+        self._images.publish(image)
+        return now.nanoseconds
+
+    def _on_topology(self, _: HandTopology) -> None:
+        self._active = True
+
+
+def play(
+    node: CameraNode, frames: Iterator[np.ndarray], period: float, log: Path
+) -> np.ndarray | None:
+    """Send every frame, one a period, and note its stamp; what comes late is not made up for.
+
+    period: seconds; 0 for a live camera, which sets the pace itself.
+    Returns the last frame, or None when there was none.
+    """
+    rgb = None
+    with log.open("w", buffering=1) as lines:
+        due = time.monotonic()
+        for index, rgb in enumerate(frames):
+            messages = node.prepare(rgb)
+            time.sleep(max(0.0, due - time.monotonic()))
+            due = max(due, time.monotonic() - period) + period
+            lines.write(sent_line(SentFrame(index, node.send(*messages))))
+    return rgb
+
+
+def recorded(frames: Iterator[np.ndarray], path: Path, rate: float) -> Iterator[np.ndarray]:
+    """Keep the frames of a live camera in a video file while they pass."""
+    writer = None
+    for rgb in frames:
+        if writer is None:
+            size = (rgb.shape[1], rgb.shape[0])
+            writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, size)
+        yield rgb
+        writer.write(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    if writer is not None:
+        writer.release()
+
+
+def main(arguments: list[str]) -> None:
+    """Play a source; `parser` tells the arguments."""
+    options = parser().parse_args(arguments)
+    signals = Signals(options.signals)
+    source = open_source(options.source, options.rate, options.seconds)
+    frames, period = source.frames(), 1.0 / source.rate
+    if source.live:
+        frames, period = recorded(frames, options.recording, source.rate), 0.0
+    rclpy.init()
+    node = CameraNode(parse_camera(options.camera))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not node.is_awaited:
+        executor.spin_once(timeout_sec=0.05)
+    signals.give(Event.CAMERA_READY)
+    while not signals.given(Event.PLAY):
+        time.sleep(0.005)
+    last = play(node, frames, period, options.log)
+    signals.give(Event.PLAYED)
+    while last is not None and not signals.given(Event.STOP):
+        time.sleep(_ENCORE_PERIOD)
+        node.send(*node.prepare(last))
+    node.destroy_node()
+    rclpy.try_shutdown()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments that the demo starts this process with."""
+    out = argparse.ArgumentParser(description=__doc__)
+    out.add_argument("source")
+    out.add_argument("--camera")
+    out.add_argument("--rate", type=float)
+    out.add_argument("--seconds", type=float)
+    out.add_argument("--log", type=Path, required=True)
+    out.add_argument("--recording", type=Path, required=True)
+    out.add_argument("--signals", type=Path, required=True)
+    return out
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (SourceError, CameraError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,115 @@
+"""Text, panels and colours of the demo's pictures; all images are (H, W, 3) uint8 RGB."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from hamer_ros.hands import Side
+from hamer_ros.rendering.overlay import SIDE_COLORS
+
+Color = tuple[int, int, int]
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels."""
+
+BACKGROUND: Color = (22, 26, 32)
+PANEL: Color = (40, 46, 55)
+LINE: Color = (70, 78, 90)
+MUTED: Color = (150, 160, 172)
+TEXT: Color = (232, 236, 240)
+TRUTH: Color = (255, 255, 255)
+WARNING: Color = (240, 110, 100)
+
+SIDE: dict[Side, Color] = {
+    side: (round(255 * r), round(255 * g), round(255 * b))
+    for side, (r, g, b) in SIDE_COLORS.items()
+}
+"""The colour of each hand, as the node's overlay and markers have it."""
+
+_FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+def canvas(width: int, height: int, color: Color = BACKGROUND) -> np.ndarray:
+    """Make a picture of one colour."""
+    return np.full((height, width, 3), color, np.uint8)
+
+
+def text_size(text: str, size: float = 0.5) -> tuple[int, int]:
+    """Width and height of the capitals, pixels."""
+    (width, height), _ = cv2.getTextSize(text, _FONT, size, _weight(size))
+    return width, height
+
+
+def put_text(
+    image: np.ndarray,
+    text: str,
+    place: tuple[float, float],
+    size: float = 0.5,
+    color: Color = TEXT,
+    align: float = 0.0,
+) -> None:
+    """Write into the image, on one line.
+
+    place: (u, v) of the middle of the line's height and of its left end, right end or middle, as
+        align is 0, 1 or 0.5.
+    """
+    width, height = text_size(text, size)
+    origin = round(place[0] - align * width), round(place[1] + height / 2)
+    cv2.putText(image, text, origin, _FONT, size, color, _weight(size), cv2.LINE_AA)
+
+
+def put_tag(
+    image: np.ndarray, text: str, corner: tuple[float, float], color: Color, taken: list[Box]
+) -> None:
+    """Write on a dark plate with a coloured edge.
+
+    corner: its bottom-left, as far as that keeps it in the image and off other plates.
+    taken: the plates in the image until now; this one is added.
+    """
+    size = max(0.45, min(image.shape[:2]) / 1100)
+    width, height = text_size(text, size)
+    pad = round(0.7 * height)
+    plate_width, plate_height = width + 3 * pad, height + 2 * pad
+    left = int(np.clip(corner[0], 4, max(4, image.shape[1] - plate_width - 4)))
+    top = int(np.clip(corner[1] - plate_height, 4, max(4, image.shape[0] - plate_height - 4)))
+    box = left, top, left + plate_width, top + plate_height
+    while any(_overlap(box, other) for other in taken) and box[1] > plate_height:
+        box = box[0], box[1] - 4, box[2], box[3] - 4
+    taken.append(box)
+    left, top = box[:2]
+    window = image[top : top + plate_height, left : left + plate_width]
+    window[:] = (0.28 * window + 0.72 * np.array(BACKGROUND)).astype(np.uint8)
+    window[:, : pad // 2 + 1] = color
+    put_text(image, text, (left + 2 * pad, top + plate_height / 2), size)
+
+
+def put_swatch(image: np.ndarray, text: str, place: tuple[int, int], color: Color) -> int:
+    """One entry of a legend, beginning at (u, v) of its middle; the u of its right end."""
+    u, v = place
+    cv2.rectangle(image, (u, v - 6), (u + 12, v + 6), color, -1, cv2.LINE_AA)
+    put_text(image, text, (u + 20, v), 0.45, MUTED)
+    return u + 20 + text_size(text, 0.45)[0]
+
+
+def put_ring(image: np.ndarray, place: tuple[float, float]) -> None:
+    """A true joint: a small white ring with a faint dark rim."""
+    centre = round(16 * place[0]), round(16 * place[1])
+    for radius, color in ((3.6, LINE), (2.8, TRUTH)):
+        cv2.circle(image, centre, round(16 * radius), color, 1, cv2.LINE_AA, 4)
+
+
+def scaled(image: np.ndarray, factor: float) -> np.ndarray:
+    """The image enlarged or reduced by a factor."""
+    if factor == 1.0:
+        return image
+    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
+    how = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=how)
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _weight(size: float) -> int:
+    return max(1, round(1.3 * size))

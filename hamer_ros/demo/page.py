@@ -1,0 +1,146 @@
+"""One frame as a picture: the hands over the image, and each of them from the side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hamer_ros.camera import CameraModel
+from hamer_ros.demo.drawing import (
+    MUTED,
+    PANEL,
+    SIDE,
+    Box,
+    canvas,
+    put_ring,
+    put_swatch,
+    put_tag,
+    put_text,
+    scaled,
+)
+from hamer_ros.demo.records import SeenHand
+from hamer_ros.hands import Side
+from hamer_ros.rendering.overlay import SIDE_COLORS, seen_through
+from hamer_ros.rendering.shading import Mesh, shade, side_view
+from hamer_ros.rendering.skeleton import draw_skeleton
+
+MARGIN = 16
+_HEAD, _FOOT = 44, 44
+_LEAST_WIDTH, _MOST_WIDTH, _MOST_HEIGHT = 640, 1280, 900
+_MOST_CELL = 360
+
+_CELL_METRES = 0.24
+"""What a side view shows of the room at the distance of the hand, from edge to edge."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is drawn of one frame.
+
+    rgb: (H, W, 3) uint8, the source's image.
+    hands: as the client received them.
+    faces: side -> (F, 3), from the topology message.
+    truth: (21, 2) pixels of the true joints of each hand, where they are known.
+    cells: side views that there is room for, at least 1; the same for all pages of a video.
+    caption: a line about the frame.
+    """
+
+    rgb: np.ndarray
+    camera: CameraModel
+    hands: tuple[SeenHand, ...]
+    faces: dict[Side, np.ndarray]
+    truth: tuple[np.ndarray, ...]
+    cells: int
+    caption: str
+
+
+def draw_page(page: Page) -> np.ndarray:
+    """Draw the page, (H', W', 3) uint8 RGB."""
+    page = _fitted(page)
+    height, width = page.rgb.shape[:2]
+    cell = min((height - (page.cells - 1) * MARGIN) // page.cells, _MOST_CELL)
+    side_left = width + 2 * MARGIN
+    out = canvas(side_left + cell + MARGIN, _HEAD + height + _FOOT)
+    out[_HEAD : _HEAD + height, MARGIN : MARGIN + width] = _overlay(page)
+    put_text(out, "received hands over the image", (MARGIN, _HEAD / 2), 0.55)
+    put_text(out, "from the side", (side_left, _HEAD / 2), 0.55)
+    hands = sorted(page.hands, key=lambda hand: (hand.side, hand.track_id))
+    for number in range(page.cells):
+        top = _HEAD + number * (cell + MARGIN)
+        hand = hands[number] if number < len(hands) else None
+        out[top : top + cell, side_left : side_left + cell] = _side_cell(hand, page.faces, cell)
+    _put_legend(out, page)
+    return out
+
+
+def _fitted(page: Page) -> Page:
+    """The page with its image at a size that is good to look at."""
+    height, width = page.rgb.shape[:2]
+    factor = min(max(1.0, _LEAST_WIDTH / width), _MOST_WIDTH / width, _MOST_HEIGHT / height)
+    rgb = scaled(page.rgb, factor)
+    camera = page.camera
+    resized = replace(
+        camera,
+        width=rgb.shape[1],
+        height=rgb.shape[0],
+        fx=factor * camera.fx,
+        fy=factor * camera.fy,
+        cx=factor * (camera.cx + 0.5) - 0.5,  # the top-left pixel's centre is (0, 0)
+        cy=factor * (camera.cy + 0.5) - 0.5,
+    )
+    hands = tuple(
+        replace(hand, keypoints=factor * (hand.keypoints + 0.5) - 0.5) for hand in page.hands
+    )
+    truth = tuple(factor * (keypoints + 0.5) - 0.5 for keypoints in page.truth)
+    return replace(page, rgb=rgb, camera=resized, hands=hands, truth=truth)
+
+
+def _overlay(page: Page) -> np.ndarray:
+    meshes = [
+        Mesh(
+            seen_through(page.camera, hand.vertices), page.faces[hand.side], SIDE_COLORS[hand.side]
+        )
+        for hand in page.hands
+    ]
+    out = shade(page.rgb, meshes, page.camera.matrix, alpha=0.9)
+    for hand in page.hands:
+        out = draw_skeleton(out, hand.keypoints, thickness=1)
+    for keypoints in page.truth:
+        for point in keypoints:
+            put_ring(out, point)
+    taken: list[Box] = []
+    for hand in page.hands:
+        text = f"{hand.side.name.lower()} #{hand.track_id}   {hand.wrist[2]:.2f} m"
+        left, top = hand.keypoints.min(axis=0)
+        put_tag(out, text, (left, top - 10), SIDE[hand.side], taken)
+    return out
+
+
+def _side_cell(hand: SeenHand | None, faces: dict[Side, np.ndarray], size: int) -> np.ndarray:
+    """One hand as seen from its right, the camera being on the left."""
+    out = canvas(size, size, PANEL)
+    if hand is None:
+        put_text(out, "no hand", (size / 2, size / 2), 0.45, MUTED, align=0.5)
+        return out
+    depth = (hand.vertices[:, 2].min() + hand.vertices[:, 2].max()) / 2
+    focal, middle = size * depth / _CELL_METRES, (size - 1) / 2
+    intrinsics = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])
+    out = side_view(
+        [Mesh(hand.vertices, faces[hand.side], SIDE_COLORS[hand.side])], intrinsics, out
+    )
+    put_text(out, f"{hand.side.name.lower()} #{hand.track_id}", (10, 16), 0.42, MUTED)
+    put_text(out, "< camera", (10, size - 14), 0.38, MUTED)
+    put_text(out, f"{100 * _CELL_METRES:.0f} cm", (size - 10, size - 14), 0.38, MUTED, align=1.0)
+    return out
+
+
+def _put_legend(out: np.ndarray, page: Page) -> None:
+    v = out.shape[0] - _FOOT // 2
+    u = MARGIN
+    for side in (Side.LEFT, Side.RIGHT):
+        u = put_swatch(out, f"{side.name.lower()} hand", (u, v), SIDE[side]) + 24
+    if page.truth:
+        put_ring(out, (u + 6, v))
+        put_text(out, "true joint", (u + 20, v), 0.45, MUTED)
+    put_text(out, page.caption, (out.shape[1] - MARGIN, v), 0.45, MUTED, align=1.0)

@@ -1,0 +1,200 @@
+"""Start the demo's processes apart from everything else on this machine, watch and stop them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_POLL = 0.02
+_PATIENCE = 5.0
+_SHARED_MEMORY = Path("/dev/shm")
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+class Child:
+    """A process of the demo, in a session of its own so that Ctrl-C reaches only its parent.
+
+    log: file that takes all that the process prints.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
+        self.name = name
+        self._log = log
+        with log.open("w") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=log.parent,  # with -m Python looks for modules there first: there are none
+                start_new_session=True,
+            )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads until now, in user and kernel mode."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()  # the name before may hold spaces
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def shared_memory(self) -> set[Path]:
+        """The DDS segments that it has opened."""
+        return _segments(self._process.pid)
+
+    def last_words(self, count: int = 8) -> str:
+        """The end of its log."""
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        return "\n".join(f"    {line}" for line in lines[-count:]) or "    (it said nothing)"
+
+    def wait(self) -> None:
+        """Let it end by itself for a while."""
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise DemoError(f"the {self.name} does not end:\n{self.last_words()}") from None
+
+    def stop(self) -> None:
+        """End it: as Ctrl-C does, and by force when that does not help."""
+        if not self.is_running:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Children:
+    """The processes together: when one ends early, all end.
+
+    Use as a context: whatever happens inside, nothing keeps running and no shared memory stays.
+    """
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+        self._segments: set[Path] = set()
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._note_segments()
+        for child in reversed(self._children):
+            child.stop()
+        _remove_unused(self._segments)
+
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path
+    ) -> Child:
+        """Start one more; its log is ``<name>.log`` in the folder."""
+        child = Child(name, command, environment, folder / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    def wait_until(
+        self,
+        done: Callable[[], bool],
+        what: str,
+        seconds: float,
+        tick: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Wait for something to happen, and call ``tick`` meanwhile.
+
+        what: completes "waited in vain for ...".
+
+        Raises:
+            DemoError: a process has ended, or it takes longer than ``seconds``.
+        """
+        end = time.monotonic() + seconds
+        while not done():
+            for child in self._children:
+                if not child.is_running:
+                    raise DemoError(f"the {child.name} has ended early:\n{child.last_words()}")
+            if time.monotonic() > end:
+                words = "\n".join(f"  {c.name}:\n{c.last_words()}" for c in self._children)
+                raise DemoError(f"waited in vain for {what} ({seconds:.0f} s)\n{words}")
+            tick()
+            time.sleep(_POLL)
+        self._note_segments()
+
+    def _note_segments(self) -> None:
+        """Remember what is open now: of a process that is killed it cannot be learnt any more."""
+        self._segments |= set().union(*(child.shared_memory for child in self._children))
+
+
+def apart(environment: Mapping[str, str], fastdds_profiles: Path) -> dict[str, str]:
+    """The environment for ROS processes that no other robot, user or program hears.
+
+    They share a free domain and stay on this machine.  The profiles give Fast DDS shared memory
+    that images fit into.
+    """
+    out = {k: v for k, v in environment.items() if k not in ("ROS_LOCALHOST_ONLY", "ROS_NAMESPACE")}
+    out["ROS_DOMAIN_ID"] = str(free_domain(environment.get("ROS_DOMAIN_ID", "0")))
+    out["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    for prefix in ("FASTRTPS", "FASTDDS"):  # its name until Jazzy, and since Kilted
+        out[f"{prefix}_DEFAULT_PROFILES_FILE"] = str(fastdds_profiles)
+    out["PYTHONUNBUFFERED"] = "1"
+    return out
+
+
+def _segments(pid: int) -> set[Path]:
+    """Files of Fast DDS' shared memory that a process has mapped; none when it has ended."""
+    try:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return set()
+    files = (line.split(maxsplit=5)[-1] for line in maps.splitlines() if "fastrtps" in line)
+    return {Path(file) for file in files if file.startswith(f"{_SHARED_MEMORY}/")}
+
+
+def _remove_unused(segments: set[Path]) -> None:
+    """Remove what killed processes left; ports are shared with all that runs on this machine."""
+    left = {s: [f for f in (s, *_companions(s)) if f.exists()] for s in segments}
+    if any(left.values()):
+        pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+        in_use = set().union(*map(_segments, pids))
+        for segment in segments - in_use:
+            for file in left[segment]:
+                file.unlink(missing_ok=True)
+
+
+def _companions(segment: Path) -> tuple[Path, Path]:
+    """The files of a segment's lock and of a port's semaphore."""
+    return (
+        segment.with_name(f"{segment.name}_el"),
+        segment.with_name(f"sem.{segment.name}_mutex"),
+    )
+
+
+def free_domain(own: str) -> int:
+    """A ROS domain between 1 and 101 that is not the user's and nobody on this machine uses."""
+    domains = [domain for domain in range(1, 102) if str(domain) != own]
+    random.shuffle(domains)
+    for domain in domains:
+        # The unicast discovery port of a domain's first participant (DDSI-RTPS 2.3, 9.6.1.1).
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("", 7400 + 250 * domain + 10))
+            except OSError:
+                continue
+            return domain
+    raise DemoError("every ROS domain is in use on this machine")
