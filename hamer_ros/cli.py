@@ -109,13 +109,13 @@ def _parser() -> argparse.ArgumentParser:
         "--rate",
         type=_positive,
         metavar="HZ",
-        help="frames per second (default: a video's own, otherwise 30)",
+        help="frames per second (default: a video's own, 1 of photographs, otherwise 30)",
     )
     demo.add_argument(
         "--seconds",
         type=_positive,
         metavar="S",
-        help="how much to play (default: all; 4 s of a photograph, 10 s of a webcam)",
+        help="how much to play (default: all; 3 s of a photograph, 10 s of a webcam)",
     )
     _add_out(demo)
     demo.set_defaults(run=_demo)

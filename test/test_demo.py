@@ -36,7 +36,7 @@ from hamer_ros.demo.report import (
     write_json,
 )
 from hamer_ros.demo.run import installed_node
-from hamer_ros.demo.sources import RATE, STILL_SECONDS, SourceError, open_source
+from hamer_ros.demo.sources import STILL_RATE, STILL_SECONDS, SourceError, open_source
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
 from hamer_ros.hands import Side
@@ -228,8 +228,8 @@ def test_image_is_played_for_a_while_as_rgb(tmp_path):
     cv2.imwrite(str(tmp_path / "red.png"), red)
     source = open_source(str(tmp_path / "red.png"))
     frames = list(source.frames())
-    assert (source.name, source.rate, source.stills) == ("red.png", RATE, True)
-    assert len(frames) == STILL_SECONDS * RATE
+    assert (source.name, source.rate, source.stills) == ("red.png", STILL_RATE, True)
+    assert len(frames) == STILL_SECONDS * STILL_RATE
     assert frames[0][0, 0].tolist() == [255, 0, 0]
     assert len({id(frame) for frame in frames}) == 1
 
@@ -365,7 +365,7 @@ def test_pictures_show_the_hands_in_their_colours(tmp_path):
 def test_pictures_of_photographs(tmp_path):
     for name, width in (("a.png", 640), ("b.png", 600)):
         cv2.imwrite(str(tmp_path / name), picture(width, 480, 128))
-    source = open_source(str(tmp_path), seconds=4 / RATE)
+    source = open_source(str(tmp_path), seconds=4 / STILL_RATE)
     out = tmp_path / "out"
     with ThreadPoolExecutor() as workers:
         show = replace(show_of(tmp_path, truths=None), source=source)
@@ -383,7 +383,7 @@ def test_a_live_camera_is_recorded_while_it_plays(tmp_path):
     camera = importlib.import_module("hamer_ros.demo.camera")
     frames = [picture(value=value) for value in (0, 100, 200)]
     path = tmp_path / "recording.avi"
-    assert list(camera.recorded(iter(frames), path, RATE)) == frames
+    assert list(camera.recorded(iter(frames), path, 30.0)) == frames
     kept = list(open_source(str(path)).frames())
     assert [round(float(frame.mean()), -1) for frame in kept] == [0, 100, 200]
 

@@ -94,7 +94,7 @@ def run_demo(request: Request) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="hamer_ros-demo-") as scratch, _workers() as workers:
         work = Path(scratch)
         programme = given or _rendered(request, work / "clip.npy", workers)
-        session = _play(node, apart(os.environ, profiles), programme.arguments, work, logs)
+        session = _play(node, apart(os.environ, profiles), programme, work, logs)
         source = programme.source
         frames = match(session.sent, session.recording)
         errors = None if programme.truths is None else errors_of(frames, programme.truths)
@@ -174,14 +174,16 @@ def installed_node() -> tuple[Path, Path]:
 def _play(
     node_executable: Path,
     environment: dict[str, str],
-    camera_arguments: list[str],
+    programme: Programme,
     work: Path,
     logs: Path,
 ) -> Session:
     signals = Signals(work)
     sent_log, seen_log = work / "sent.jsonl", work / "seen.pickle"
     sent_log.touch()
-    remaps = ["--ros-args", "-r", "image:=/camera/image", "-r", "camera_info:=/camera/camera_info"]
+    ros = ["--ros-args", "-r", "image:=/camera/image", "-r", "camera_info:=/camera/camera_info"]
+    if programme.source.stills:
+        ros += ["-p", "photographs:=true"]
     python = [sys.executable, "-m"]
     common = ["--signals", str(work)]
 
@@ -190,10 +192,10 @@ def _play(
 
     with Children() as children, sent_log.open() as sent_lines:
         print("==> Starting node, camera and client", flush=True)
-        node = children.start("node", [str(node_executable), *remaps], environment, logs)
+        node = children.start("node", [str(node_executable), *ros], environment, logs)
         recorder = ["--log", str(sent_log), "--recording", str(_recording_path(work))]
-        camera_command = [*python, "hamer_ros.demo.camera", *camera_arguments, *recorder, *common]
-        camera = children.start("camera", camera_command, environment, logs)
+        camera_command = [*python, "hamer_ros.demo.camera", *programme.arguments, *recorder]
+        camera = children.start("camera", [*camera_command, *common], environment, logs)
         viewer_command = [*python, "hamer_ros.demo.viewer", "--recording", str(seen_log), *common]
         viewer = children.start("client", viewer_command, environment, logs)
         for event in (Event.CAMERA_READY, Event.CLIENT_READY):

@@ -13,7 +13,10 @@ import numpy as np
 RATE = 30.0
 """Frames per second of a source that has no rate of its own."""
 
-STILL_SECONDS = 4.0
+STILL_RATE = 1.0
+"""Frames per second of photographs: each is searched thoroughly, which takes its time."""
+
+STILL_SECONDS = 3.0
 """For how long a photograph is played."""
 
 LIVE_SECONDS = 10.0
@@ -51,7 +54,8 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
     text: path of an image, a folder of images, a video or a stack of frames (``.npy`` with
         (N, H, W, 3) uint8 RGB), or the number of a camera of this machine.  The images of a folder
         are a recording if all have one size, otherwise photographs.
-    rate: frames per second; by default a video's own, otherwise `RATE`.
+    rate: frames per second; by default a video's own, `STILL_RATE` of photographs, otherwise
+        `RATE`.
     seconds: how much to play; by default all of a recording, `STILL_SECONDS` of each photograph
         and `LIVE_SECONDS` of a live camera.
 
@@ -60,12 +64,12 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
     """
     path = Path(text)
     if path.is_dir():
-        return _folder(path, rate or RATE, seconds)
+        return _folder(path, rate, seconds)
     if path.is_file():
         if path.suffix.lower() == ".npy":
             return _stack(path, rate or RATE, seconds)
         if path.suffix.lower() in _IMAGE_SUFFIXES:
-            return _stills([path], rate or RATE, seconds)
+            return _stills([path], rate or STILL_RATE, seconds)
         return _video(path, rate, seconds)
     if text.isdecimal():
         return _live(int(text), rate or RATE, seconds)
@@ -86,19 +90,20 @@ def read_image(path: Path) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def _folder(path: Path, rate: float, seconds: float | None) -> Source:
+def _folder(path: Path, rate: float | None, seconds: float | None) -> Source:
     images = sorted(p for p in path.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
     if not images:
         kinds = ", ".join(sorted(_IMAGE_SUFFIXES))
         raise SourceError(f"the folder {path} holds no images ({kinds})")
     shapes = {read_image(image).shape for image in images}
     if len(images) == 1 or len(shapes) > 1:
-        return _stills(images, rate, seconds)
+        return _stills(images, rate or STILL_RATE, seconds)
+    chosen = rate or RATE
 
     def play() -> Iterator[np.ndarray]:
-        return itertools.islice(map(read_image, images), _count(rate, seconds))
+        return itertools.islice(map(read_image, images), _count(chosen, seconds))
 
-    return Source(path.name, rate, live=False, stills=False, frames=play)
+    return Source(path.name, chosen, live=False, stills=False, frames=play)
 
 
 def _stills(images: list[Path], rate: float, seconds: float | None) -> Source:

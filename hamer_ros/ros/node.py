@@ -133,6 +133,7 @@ class HamerNode(LifecycleNode):
     def _make_stages(self, parameters: declared.Parameters) -> tuple[Detector, Recoverer]:
         options = DetectorOptions(
             max_hands=parameters.max_hands,
+            static=parameters.photographs,
             search_period=parameters.search_period,
             min_presence=parameters.min_presence,
         )

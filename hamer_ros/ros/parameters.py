@@ -90,6 +90,11 @@ class Parameters:
         " saves CPU, less finds a second hand sooner.",
         limits=(1, 60),
     )
+    photographs: bool = _setting(
+        False,
+        "Treat every image as a photograph of its own: search it thoroughly, which takes about"
+        " half a second, and follow nothing. For cameras that take single pictures.",
+    )
     publish_vertices: bool = _setting(
         True,
         "Fill HandMesh.vertices.",
