@@ -21,6 +21,7 @@ pixel
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +63,14 @@ class Frame:
 
     rgb: (H, W, 3) uint8, red first.
     stamp: seconds; only differences and order matter.
+    depth: (H, W) float32 metres along the optical axis, aligned with the image; 0 or not finite
+        where there is none.
     """
 
     rgb: np.ndarray
     stamp: float
     camera: CameraModel
+    depth: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ class Hand:
     joints: (21, 3) metres in the wrist frame; joints[0] is the origin.
     keypoints: (21, 2) pixels, the evidence for the placement.
     keypoint_scores: (21,) confidence of each keypoint, 0 to 1.
+    size_sigma: how far the size of one person's hand is off in every image alike, relative standard
+        deviation; infinite where a recoverer cannot see size at all.
     """
 
     detection: Detection
@@ -131,6 +137,7 @@ class Hand:
     joints: np.ndarray
     keypoints: np.ndarray
     keypoint_scores: np.ndarray
+    size_sigma: float = math.inf
 
     @property
     def side(self) -> Side:
@@ -172,6 +179,14 @@ class PlacedHand:
     def vertices(self) -> np.ndarray:
         """(778, 3) metres in the camera frame."""
         return self.to_camera(self.hand.vertices)
+
+
+@dataclass(frozen=True)
+class Unplaced:
+    """A hand for which no pose was found; reason is a short constant text."""
+
+    hand: Hand
+    reason: str
 
 
 @dataclass(frozen=True)

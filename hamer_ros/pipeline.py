@@ -18,8 +18,8 @@ import numpy as np
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import Detector, make_detector
-from hamer_ros.hands import Frame, TrackedHand
-from hamer_ros.placement import place
+from hamer_ros.hands import Frame, PlacedHand, TrackedHand, Unplaced
+from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.tracking import Tracker
 
@@ -33,12 +33,12 @@ class Result:
     """What one frame gave.
 
     hands: in no particular order.  seconds: wall time of each of `STAGES`.
-    unplaced: hands recovered for which no pose in front of the camera was found.
+    unplaced: why hands that were recovered could not be placed, one reason each.
     """
 
     hands: tuple[TrackedHand, ...]
     seconds: dict[str, float]
-    unplaced: int
+    unplaced: tuple[str, ...]
 
 
 class HandPipeline:
@@ -58,6 +58,7 @@ class HandPipeline:
         self._camera = camera
         self.detector = make_detector("landmarks") if detector is None else detector
         self.recoverer = make_recoverer("landmarks") if recoverer is None else recoverer
+        self.placer = Placer(self.recoverer.model.faces)
         self._tracker = Tracker()
         self._stamp = -np.inf
 
@@ -77,15 +78,20 @@ class HandPipeline:
         """Forget all earlier frames."""
         self.detector.reset()
         self.recoverer.reset()
+        self.placer.reset()
         self._tracker.reset()
         self._stamp = -np.inf
 
-    def process(self, rgb: np.ndarray, stamp: float) -> Result:
+    def process(
+        self, rgb: np.ndarray, stamp: float, depth: np.ndarray | None = None
+    ) -> Result:
         """Find the hands of one frame.
 
         rgb: (H, W, 3) uint8, as large as the camera's image.
         stamp: seconds.  A stamp earlier than the last one (a recording that starts again) resets
             the pipeline.
+
+        depth: (H, W) float32 metres, aligned with the image, where there is such a thing.
 
         Raises:
             ValueError: an image of another type or size than the camera's.
@@ -98,14 +104,17 @@ class HandPipeline:
         if stamp < self._stamp:
             self.reset()
         self._stamp = stamp
-        frame = Frame(rgb, stamp, self.camera)
+        if depth is not None and depth.shape != expected[:2]:
+            raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
+        frame = Frame(rgb, stamp, self.camera, depth)
         seconds: dict[str, float] = {}
         detections = _timed(seconds, "detect", lambda: self.detector.detect(frame))
         hands = _timed(seconds, "recover", lambda: self.recoverer.recover(frame, detections))
-        placed = _timed(seconds, "place", lambda: [place(hand, self.camera) for hand in hands])
-        in_front = [hand for hand in placed if hand is not None]
-        tracked = _timed(seconds, "track", lambda: self._tracker.update(in_front, stamp))
-        return Result(tuple(tracked), seconds, len(placed) - len(in_front))
+        placements = _timed(seconds, "place", lambda: self.placer.place(frame, hands))
+        placed = [hand for hand in placements if isinstance(hand, PlacedHand)]
+        unplaced = tuple(hand.reason for hand in placements if isinstance(hand, Unplaced))
+        tracked = _timed(seconds, "track", lambda: self._tracker.update(placed, stamp))
+        return Result(tuple(tracked), seconds, unplaced)
 
 
 def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:

@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers import CAMERA, MIRROR, hand_at
+from helpers import CAMERA, MIRROR, MODEL, hand_at
 
 from hamer_ros.camera import CameraModel
-from hamer_ros.hands import Side
-from hamer_ros.placement import SIZE_SIGMA, place
+from hamer_ros.hands import Frame, PlacedHand, Side, Unplaced
+from hamer_ros.placement.placer import Placer
+from hamer_ros.placement.size import POPULATION_SIGMA, given, log_length
 from hamer_ros.rotations import exp_so3, log_so3, mirror_rotation
 
 FISHEYE = CameraModel(
@@ -19,6 +20,19 @@ FISHEYE = CameraModel(
 PLUMB_BOB = CameraModel(
     640, 480, 500.0, 510.0, 310.0, 250.0, "plumb_bob", (-0.28, 0.09, 1e-3, -5e-4, -0.01)
 )
+
+
+def placer_for(*hands) -> Placer:
+    """A placer that knows how large the hands are (all of one size)."""
+    joints = np.nan_to_num(hands[0].joints, nan=0.1 * np.arange(63.0).reshape(21, 3))
+    size = given(np.exp(log_length(joints)))
+    return Placer(MODEL.faces, dict.fromkeys(Side, size))
+
+
+def place(hand, camera) -> PlacedHand | Unplaced:
+    frame = Frame(np.zeros((camera.height, camera.width, 3), np.uint8), 0.0, camera)
+    (placed,) = placer_for(hand).place(frame, [hand])
+    return placed
 
 
 def where(rng: np.random.Generator, degrees_off: float) -> np.ndarray:
@@ -36,7 +50,6 @@ def test_without_noise_there_is_no_error(camera, degrees_off, side):
     for seed in range(5):
         rotation, translation = exp_so3(rng.normal(size=3)), where(rng, degrees_off)
         placed = place(hand_at(rotation, translation, side, camera, seed), camera)
-        assert placed is not None
         np.testing.assert_allclose(placed.translation, translation, atol=1e-5)
         np.testing.assert_allclose(placed.rotation, rotation, atol=1e-5)
         assert placed.rms_px < 1e-3
@@ -85,18 +98,51 @@ def test_gross_outliers_barely_move_the_hand():
 
 def test_the_depth_is_as_uncertain_as_the_size_of_hands():
     """Size and depth cannot be told apart: sigma_z is at least 5.5 % of the distance."""
-    placed = place(hand_at(exp_so3(np.array([0.3, 0.2, 1.0])), np.array([0, 0, 0.5])), CAMERA)
+    hand = hand_at(exp_so3(np.array([0.3, 0.2, 1.0])), np.array([0, 0, 0.5]))
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), 0.0, CAMERA)
+    (placed,) = Placer(MODEL.faces).place(frame, [hand])
     sigma_z = np.sqrt(placed.covariance[2, 2])
-    assert 0.95 * SIZE_SIGMA * 0.5 < sigma_z < 1.3 * SIZE_SIGMA * 0.5
+    distance = placed.translation[2]
+    assert 0.95 * POPULATION_SIGMA * distance < sigma_z < 1.3 * POPULATION_SIGMA * distance
     assert (np.linalg.eigvalsh(placed.covariance) > 0).all()
 
 
-def test_too_little_evidence_is_no_placement():
+def test_too_little_evidence_is_refused_with_the_reason():
     hand = hand_at(np.eye(3), np.array([0, 0, 0.5]))
     keypoints = hand.keypoints.copy()
     keypoints[5:] = np.nan
-    assert place(dataclasses.replace(hand, keypoints=keypoints), CAMERA) is None
-    assert place(dataclasses.replace(hand, keypoint_scores=np.zeros(21)), CAMERA) is None
+    assert place(dataclasses.replace(hand, keypoints=keypoints), CAMERA).reason == (
+        "fewer than 6 keypoints"
+    )
+    unsure = dataclasses.replace(hand, keypoint_scores=np.zeros(21))
+    assert place(unsure, CAMERA).reason == "fewer than 6 keypoints"
+    torn = dataclasses.replace(hand, joints=np.full((21, 3), np.nan))
+    assert place(torn, CAMERA).reason == "recovered hand not finite"
+
+
+def test_keypoints_that_are_no_hand_are_refused_or_finite():
+    rng = np.random.default_rng(6)
+    hand = hand_at(exp_so3(np.array([0.3, 0.2, 1.0])), np.array([0, 0, 0.5]))
+    for _ in range(200):
+        keypoints = rng.uniform(-2000, 2000, (21, 2)) * rng.choice([0.0, 0.01, 1.0])
+        placed = place(dataclasses.replace(hand, keypoints=keypoints), CAMERA)
+        if isinstance(placed, PlacedHand):
+            assert np.isfinite(placed.vertices).all()
+            assert np.isfinite(placed.covariance).all()
+            assert placed.joints[:, 2].min() > 0
+
+
+def test_hands_are_placed_together_as_they_are_alone():
+    rng = np.random.default_rng(7)
+    hands = [
+        hand_at(exp_so3(rng.normal(size=3)), where(rng, 20), seed=s, region=s) for s in range(5)
+    ]
+    frame = Frame(np.zeros((480, 640, 3), np.uint8), 0.0, CAMERA)
+    placer = placer_for(*hands)
+    for hand, together in zip(hands, placer.place(frame, hands), strict=True):
+        (alone,) = placer_for(*hands).place(frame, [hand])
+        np.testing.assert_allclose(together.translation, alone.translation, atol=1e-7)
+        np.testing.assert_allclose(together.covariance, alone.covariance, rtol=1e-3, atol=1e-9)
 
 
 def test_missing_keypoints_are_done_without():

@@ -15,10 +15,10 @@ from hamer_ros.bench.records import Record
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import make_detector
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.hands import Frame, Side
+from hamer_ros.hands import Frame, PlacedHand, Side
 from hamer_ros.nets.session import Net
 from hamer_ros.nets.store import net_path
-from hamer_ros.placement import place
+from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import make_recoverer
 from hamer_ros.rendering.clip import FRAME_RATE, HEIGHT, INTRINSICS, WIDTH, clip_frame
 from hamer_ros.tracking import Tracker
@@ -69,9 +69,10 @@ def _stages(case: str, sides: tuple[Side, ...]) -> dict[str, float]:
         WIDTH, HEIGHT, INTRINSICS[0, 0], INTRINSICS[1, 1], INTRINSICS[0, 2], INTRINSICS[1, 2]
     )
     frames = [clip_frame(model, k, sides=sides).rgb for k in tqdm(range(FRAMES), f"render {case}")]
-    detector, recoverer, tracker = (
+    detector, recoverer, placer, tracker = (
         make_detector("landmarks"),
         make_recoverer("landmarks"),
+        Placer(model.faces),
         Tracker(),
     )
     spent: dict[str, list[float]] = defaultdict(list)
@@ -82,8 +83,9 @@ def _stages(case: str, sides: tuple[Side, ...]) -> dict[str, float]:
         with _timing(spent["recover"]):
             hands = recoverer.recover(frame, detections)
         with _timing(spent["place"]):
-            placed = [p for hand in hands if (p := place(hand, camera))]
+            placements = placer.place(frame, hands)
         with _timing(spent["track"]):
+            placed = [hand for hand in placements if isinstance(hand, PlacedHand)]
             tracker.update(placed, frame.stamp)
     settled = int(FRAME_RATE)
     return {stage: 1e3 * float(np.mean(times[settled:])) for stage, times in spent.items()}

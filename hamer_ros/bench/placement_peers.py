@@ -1,0 +1,82 @@
+"""Other ways to place a hand, for comparison: rotation and translation of the wrist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from hamer_ros.bench.placement_scenes import Scene
+
+Pose = tuple[np.ndarray, np.ndarray]
+
+
+def sqpnp(scene: Scene) -> Pose:
+    """OpenCV's SQPnP (Terzakis and Lourakis, ECCV 2020)."""
+    return _opencv(scene, refine=False)
+
+
+def pnp(scene: Scene) -> Pose:
+    """SQPnP refined on reprojection: free PnP over rotation and translation."""
+    return _opencv(scene, refine=True)
+
+
+def translation_only(scene: Scene) -> Pose:
+    """Linear least squares for the translation with the recovered rotation."""
+    arms, plane = _arms(scene), _plane(scene)
+    a, b = np.zeros((42, 3)), np.zeros(42)
+    for k in range(2):
+        a[k::2, k], a[k::2, 2] = 1, -plane[:, k]
+        b[k::2] = plane[:, k] * arms[:, 2] - arms[:, k]
+    return scene.hand.orientation, np.linalg.lstsq(a, b, rcond=None)[0]
+
+
+def weak_perspective(scene: Scene) -> Pose:
+    """HaMeR's formula with the true focal length: z = f / s for s pixels per metre.
+
+    s and the offset are those that fit the recovered joints to the keypoints best, as a perfect
+    network would predict them.
+    """
+    arms, plane = _arms(scene)[:, :2], _plane(scene)
+    a = np.zeros((42, 3))
+    a[0::2, 0], a[1::2, 0], a[0::2, 1], a[1::2, 2] = arms[:, 0], arms[:, 1], 1, 1
+    scale, x, y = np.linalg.lstsq(a, plane.ravel(), rcond=None)[0]
+    return scene.hand.orientation, np.array([x, y, 1.0]) / scale
+
+
+PEERS: dict[str, Callable[[Scene], Pose]] = {
+    "sqpnp": sqpnp,
+    "pnp": pnp,
+    "translation_only": translation_only,
+    "weak_perspective": weak_perspective,
+}
+
+
+def _opencv(scene: Scene, *, refine: bool) -> Pose:
+    plane = np.ascontiguousarray(_plane(scene))
+    joints = np.ascontiguousarray(scene.hand.joints)
+    eye, straight = np.eye(3), np.zeros(4)
+    _, rotation, translation = cv2.solvePnP(joints, plane, eye, straight, flags=cv2.SOLVEPNP_SQPNP)
+    if refine:
+        _, rotation, translation = cv2.solvePnP(
+            joints,
+            plane,
+            eye,
+            straight,
+            rotation,
+            translation,
+            useExtrinsicGuess=True,
+            flags=cv2.SOLVEPNP_ITERATIVE,
+        )
+    return cv2.Rodrigues(rotation)[0], translation.ravel()
+
+
+def _arms(scene: Scene) -> np.ndarray:
+    return scene.hand.joints @ scene.hand.orientation.T
+
+
+def _plane(scene: Scene) -> np.ndarray:
+    """The keypoints without lens and intrinsics."""
+    rays = scene.camera.unproject(scene.hand.keypoints)
+    return rays[:, :2] / rays[:, 2:]

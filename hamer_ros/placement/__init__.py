@@ -1,0 +1,1 @@
+"""Hands -> placed hands; `placer` tells how."""

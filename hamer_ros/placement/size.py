@@ -1,0 +1,133 @@
+"""How large a hand is, which one camera cannot see.
+
+Growing a hand and its distance together changes no pixel, so the size decides the distance: 5 % of
+size are 25 mm at half a metre.  What is known of it, in order of trust: a depth image, a length
+that the user gave or had measured, what earlier images of the same hand said, and people's average.
+
+Sizes are logarithms of the hand's length: wrist, along the bones, to the tip of the middle finger.
+That sum does not change when the hand moves.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.hands import ScaleSource
+
+POPULATION_LENGTH = 0.187
+"""Metres; mean length of the hands of men and women (Gordon et al., ANSUR II, 2014)."""
+POPULATION_SIGMA = 0.055
+"""Relative spread of that length."""
+GIVEN_SIGMA = 0.01
+"""How well a user knows the length of a hand."""
+JITTER_SIGMA = 0.04
+"""How much a recoverer's size differs from image to image of one hand."""
+DEPTH_BIAS_SIGMA = 0.005
+"""How far depth images are off in every image alike: the model's surface is not the hand's."""
+LEARNT_AFTER = 10
+"""Images after which the average size of a track is better than that of a single image."""
+MEMORY = 300
+"""Images over which sizes are averaged."""
+
+_MIDDLE_FINGER = [0, 9, 10, 11, 12]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A belief about a hand's length.
+
+    log_length: logarithm of metres.  sigma: relative standard deviation.  source: what it rests on.
+    """
+
+    log_length: float
+    sigma: float
+    source: ScaleSource
+
+    @property
+    def length(self) -> float:
+        """Metres."""
+        return math.exp(self.log_length)
+
+
+def log_length(joints: np.ndarray) -> float:
+    """Of joints (21, 3) in metres, in any frame."""
+    bones = np.diff(joints[_MIDDLE_FINGER], axis=0)
+    return math.log(float(np.linalg.norm(bones, axis=1).sum()))
+
+
+POPULATION = Size(math.log(POPULATION_LENGTH), POPULATION_SIGMA, ScaleSource.POPULATION_PRIOR)
+"""What is known of a hand of which nothing is known."""
+
+
+def given(length: float, sigma: float = GIVEN_SIGMA) -> Size:
+    """A length in metres that a user gave or had measured."""
+    return Size(math.log(length), sigma, ScaleSource.PARAMETER)
+
+
+def combine(a: Size, b: Size) -> Size:
+    """Two independent beliefs; the source is that of the surer one."""
+    wa, wb = 1 / a.sigma**2, 1 / b.sigma**2
+    mean = (wa * a.log_length + wb * b.log_length) / (wa + wb)
+    surer = a if a.sigma <= b.sigma else b
+    return Size(mean, math.sqrt(1 / (wa + wb)), surer.source)
+
+
+class SizeMemory:
+    """What the images of one hand have said of its size."""
+
+    def __init__(self) -> None:
+        self._recovered = _Average()
+        self._measured = _Average()
+
+    def saw(self, recovered: float) -> None:
+        """Take in the log length that a recoverer gave."""
+        self._recovered.add(recovered, JITTER_SIGMA)
+
+    def measured(self, size: Size) -> None:
+        """Take in what a depth image said."""
+        self._measured.add(size.log_length, size.sigma)
+
+    def belief(self, prior: Size, recovered: float, size_sigma: float) -> Size:
+        """What is believed now.
+
+        prior: before any image.  recovered: log length in the present image.
+        size_sigma: see `Hand`.
+        """
+        size = prior
+        if math.isfinite(size_sigma):
+            size = combine(size, self._seen(recovered, size_sigma))
+        if self._measured.count:
+            sigma = math.hypot(DEPTH_BIAS_SIGMA, self._measured.sigma)
+            size = combine(size, Size(self._measured.mean, sigma, ScaleSource.TRACK))
+        return size
+
+    def _seen(self, recovered: float, size_sigma: float) -> Size:
+        if self._recovered.count < LEARNT_AFTER:
+            sigma = math.hypot(size_sigma, JITTER_SIGMA)
+            return Size(recovered, sigma, ScaleSource.POPULATION_PRIOR)
+        sigma = math.hypot(size_sigma, self._recovered.sigma)
+        return Size(self._recovered.mean, sigma, ScaleSource.TRACK)
+
+
+class _Average:
+    """Mean weighted by information, which forgets what is older than `MEMORY` images."""
+
+    def __init__(self) -> None:
+        self.mean = 0.0
+        self.count = 0
+        self._information = 0.0
+
+    @property
+    def sigma(self) -> float:
+        return math.sqrt(1 / self._information)
+
+    def add(self, value: float, sigma: float) -> None:
+        if self.count >= MEMORY:
+            self._information *= 1 - 1 / MEMORY
+        information = 1 / sigma**2
+        self._information += information
+        self.mean += (value - self.mean) * information / self._information
+        self.count += 1

@@ -1,0 +1,319 @@
+"""The pose that explains where a hand's joints were seen: a batch of hands at a time.
+
+Model
+    A hand's joints X_i (metres, wrist frame) appear on the plane z = 1 of a virtual camera that
+    looks straight at it (`hamer_ros.placement.views`):
+
+        p_i = pi(R X_i + t) + e_i,   pi(x, y, z) = (x / z, y / z)
+
+    e_i has two parts, the keypoint's own error and that of the joint, which the projection carries
+    over: cov e_i = k (C_i + s_j^2 J_i J_i^T), J_i J_i^T = (I + p_i p_i^T) / z_i^2.  How noisy a
+    hand really is, k, is estimated from its residuals; that some keypoints are plainly wrong is
+    expected.
+
+Prior
+    R = exp(w) R_0, w ~ N(0, s_R^2 I), R_0 being the recoverer's own rotation.  The size of the hand
+    is not solved for here: growing hand and distance together changes no pixel, so that the
+    answer is found up to scale first and scaled afterwards (`hamer_ros.placement.size`).
+
+Estimator
+    1. t by linear least squares with R_0, reweighted against outliers.
+    2. Gauss-Newton on rotation and translation with Geman-McClure weights, whose scale follows the
+       median of the residuals (it starts wide by itself, as long as the start is poor).
+    3. Keypoints beyond `CUT` standard deviations are left out, and the rest is solved by least
+       squares: as efficient as if nothing had been suspected (the reweighted least squares of
+       Rousseeuw and Leroy, "Robust regression and outlier detection", 1987).
+
+Covariance
+    The inverse Gauss-Newton Hessian of step 3, for the noise found, grown so that its 95 %
+    ellipsoid holds 95 % although k is itself an estimate from few residuals: with nu degrees of
+    freedom the squared distance is 6 F(6, nu) instead of chi^2(6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.rotations import exp_so3
+
+MAX_STEPS = 12
+FINAL_STEPS = 2
+SETTLED = 3e-3
+"""Radians or metres of a step after which least squares takes over."""
+CUT = 4.5
+"""Standard deviations beyond which a keypoint is left out; of good ones that is one in 25,000."""
+WIDTH = 3.0
+"""Standard deviations at which the weight of a keypoint has fallen to a quarter."""
+LEAST_NOISE = 1.0 / 64.0
+"""Least k that a covariance is published for."""
+ROOM = 30.0
+"""Metres; standard deviation of a translation of which the keypoints say nothing."""
+NEAREST = 0.05
+"""Metres; no hand is placed nearer to the camera than this."""
+
+_MEDIAN_CHI2_2 = 1.386294361119891
+"""Median of chi^2 with two degrees of freedom, 2 log 2."""
+
+_ROTATION = np.arange(3)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """B hands with M keypoints each, in their views.
+
+    joints: (B, M, 3) metres, wrist frame; the joint that each keypoint shows.
+    points: (B, M, 2) on the view's plane z = 1.
+    noise: (B, M, 2, 2) C_i, covariance of the points as expected.
+    confidence: (B, M) from 0 (not there) to 1; scales the information of a keypoint.
+    rotation: (B, 3, 3) R_0, wrist -> view.
+    rotation_sigma: s_R, radians.
+    joint_sigma: s_j, metres.
+    """
+
+    joints: np.ndarray
+    points: np.ndarray
+    noise: np.ndarray
+    confidence: np.ndarray
+    rotation: np.ndarray
+    rotation_sigma: float
+    joint_sigma: float
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Of each hand, in its view.
+
+    rotation: (B, 3, 3).  translation: (B, 3) metres, the wrist joint.
+    covariance: (B, 6, 6) of rotation (left perturbation, rad) and translation (m), in this order;
+        without the uncertainty of the size.
+    noise: (B,) k.  inliers: (B, M) which keypoints were believed.
+    """
+
+    rotation: np.ndarray
+    translation: np.ndarray
+    covariance: np.ndarray
+    noise: np.ndarray
+    inliers: np.ndarray
+
+
+def solve(problem: Problem) -> Solution:
+    """Solve all hands; one that cannot be solved comes out with values that are not finite."""
+    rotation = problem.rotation
+    translation = _linear_translation(problem)
+    whiten = _whitening(problem, problem.points, _mean_depth(problem, translation))
+    count = np.maximum((problem.confidence > 0).sum(1), 4)
+    noise = np.ones(len(translation))
+    for step in range(MAX_STEPS):
+        linear = _linearise(problem, whiten, rotation, translation)
+        # Six unknowns absorb part of the noise: hence M / (M - 3).
+        spread = _median(linear.distance2, problem.confidence) / _MEDIAN_CHI2_2
+        noise = np.maximum(spread * count / (count - 3.0), 1e-12)
+        weights = problem.confidence / (1 + linear.distance2 / (WIDTH**2 * noise[:, None])) ** 2
+        hessian, gradient = _normal_equations(problem, linear, weights, noise, rotation)
+        move = _limited(-np.linalg.solve(hessian, gradient[..., None])[..., 0], translation)
+        rotation = exp_so3(move[:, :3]) @ rotation
+        translation = translation + move[:, 3:]
+        if step > 0 and np.abs(move).max() < SETTLED:
+            break
+    return _finish(problem, rotation, translation, noise)
+
+
+def _finish(
+    problem: Problem, rotation: np.ndarray, translation: np.ndarray, noise: np.ndarray
+) -> Solution:
+    """Least squares over the keypoints that are believed."""
+    linear = _linearise(problem, None, rotation, translation)
+    whiten = _whitening(problem, linear.points, 1 / linear.inverse_depth)
+    for step in range(FINAL_STEPS + 1):
+        linear = _linearise(problem, whiten, rotation, translation)
+        believed = linear.distance2 < CUT**2 * np.maximum(noise, 1e-9)[:, None]
+        weights = np.where(believed, problem.confidence, 0.0)
+        freedom = np.maximum(2 * (weights > 0).sum(1) - 6.0, 1.0)
+        noise = np.maximum((weights * linear.distance2).sum(1) / freedom, 1e-9)
+        if step == FINAL_STEPS:
+            break
+        hessian, gradient = _normal_equations(problem, linear, weights, noise, rotation)
+        move = _limited(-np.linalg.solve(hessian, gradient[..., None])[..., 0], translation)
+        rotation = exp_so3(move[:, :3]) @ rotation
+        translation = translation + move[:, 3:]
+    noise = np.maximum(noise, LEAST_NOISE)
+    hessian, _ = _normal_equations(problem, linear, weights, noise, rotation)
+    covariance = np.linalg.inv(hessian)
+    covariance = _with_wrist_error(problem, linear, weights, noise, covariance)
+    covariance *= _student_factor(freedom)[:, None, None]
+    return Solution(rotation, translation, covariance, noise, weights > 0)
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """The projection about a pose: whitened residuals and slopes.
+
+    arms: (B, M, 3) R X_i.  points: (B, M, 2) projected.  inverse_depth: (B, M).
+    residual: (B, M, 2).  slope: (B, M, 2, 3) by the point.  distance2: (B, M).
+    """
+
+    arms: np.ndarray
+    points: np.ndarray
+    inverse_depth: np.ndarray
+    residual: np.ndarray
+    slope: np.ndarray
+    distance2: np.ndarray
+
+
+def _linearise(
+    problem: Problem, whiten: np.ndarray | None, rotation: np.ndarray, translation: np.ndarray
+) -> _Linear:
+    arms = problem.joints @ rotation.transpose(0, 2, 1)
+    room = arms + translation[:, None]
+    inverse = 1 / np.maximum(room[..., 2], 0.5 * NEAREST)
+    points = room[..., :2] * inverse[..., None]
+    residual = points - problem.points
+    slope = np.zeros((*points.shape, 3))
+    slope[..., 0, 0] = slope[..., 1, 1] = inverse
+    slope[..., 2] = -points * inverse[..., None]
+    if whiten is not None:
+        residual = (whiten @ residual[..., None])[..., 0]
+        slope = whiten @ slope
+    return _Linear(arms, points, inverse, residual, slope, (residual**2).sum(-1))
+
+
+def _normal_equations(
+    problem: Problem,
+    linear: _Linear,
+    weights: np.ndarray,
+    noise: np.ndarray,
+    rotation: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hessian (B, 6, 6) and gradient (B, 6) of half the energy by rotation and translation."""
+    rows = _rows(linear)
+    scaled = rows * (np.repeat(weights, 2, axis=1) / noise[:, None])[..., None]
+    hessian = scaled.transpose(0, 2, 1) @ rows
+    flat = linear.residual.reshape(len(rows), -1, 1)
+    gradient = (scaled.transpose(0, 2, 1) @ flat)[..., 0]
+    information = 1 / problem.rotation_sigma**2
+    # The prior's own left Jacobian is left out: it is 1 up to the square of the turn.
+    turn = _turn(rotation @ problem.rotation.transpose(0, 2, 1))
+    hessian[:, _ROTATION, _ROTATION] += information
+    # Where nothing is believed, the hand stays where it is instead of dividing by nothing.
+    hessian[:, 3 + _ROTATION, 3 + _ROTATION] += 1 / ROOM**2
+    gradient[:, :3] += information * turn
+    return hessian, gradient
+
+
+def _rows(linear: _Linear) -> np.ndarray:
+    """(B, 2 M, 6): d residual / d (w, t); with d x = w x arm + dt, that is (arm x slope, slope)."""
+    x, y, z = (linear.arms[:, :, None, k] for k in range(3))
+    a, b, c = (linear.slope[..., k] for k in range(3))
+    rows = np.empty((*linear.slope.shape[:3], 6))
+    rows[..., 0], rows[..., 1], rows[..., 2] = y * c - z * b, z * a - x * c, x * b - y * a
+    rows[..., 3:] = linear.slope
+    return rows.reshape(len(rows), -1, 6)
+
+
+def _turn(rotation: np.ndarray) -> np.ndarray:
+    """Rotation vectors (B, 3) of moderate rotations, at a quarter of the cost of `log_so3`."""
+    sine = 0.5 * (rotation - rotation.transpose(0, 2, 1))[:, [2, 0, 1], [1, 2, 0]]
+    length = np.sqrt((sine**2).sum(1))
+    angle = np.arctan2(length, 0.5 * (np.trace(rotation, axis1=1, axis2=2) - 1))
+    return sine * (angle / np.maximum(length, 1e-12))[:, None]
+
+
+def _with_wrist_error(
+    problem: Problem,
+    linear: _Linear,
+    weights: np.ndarray,
+    noise: np.ndarray,
+    covariance: np.ndarray,
+) -> np.ndarray:
+    """Add that the recovered wrist is itself off by d ~ N(0, k s_j^2 I).
+
+    The solution lies at t + d and, d having moved the wrist's keypoint as well, at -G d from there
+    with G = cov A_0^T A_0 of the wrist's rows A_0: hence cov - k s_j^2 (G + G^T) + k s_j^2 I.
+    """
+    if problem.joint_sigma == 0.0:
+        return covariance
+    wrist = _rows(linear)[:, :2]
+    scaled = wrist * (weights[:, :1] / noise[:, None])[..., None]
+    gain = covariance @ scaled.transpose(0, 2, 1) @ wrist[..., 3:]
+    variance = (noise * problem.joint_sigma**2)[:, None, None]
+    out = covariance.copy()
+    out[:, :, 3:] -= variance * gain
+    out[:, 3:, :] -= variance * gain.transpose(0, 2, 1)
+    out[:, 3:, 3:] += variance * np.eye(3)
+    return out
+
+
+def _student_factor(freedom: np.ndarray) -> np.ndarray:
+    """6 F_0.95(6, nu) / chi^2_0.95(6), within 0.05 % for nu from 6 on; fitted to exact values."""
+    x = 1 / np.maximum(freedom, 6.0)
+    return 1 / (1 - x * (4.2806 - x * (9.1087 - x * 10.746)))
+
+
+def _linear_translation(problem: Problem) -> np.ndarray:
+    """(B, 3) t with R_0: (R_0 X + t)_xy = p (R_0 X + t)_z, reweighted twice.
+
+    Linear least squares is drawn towards the camera by noise, which does not matter for a start.
+    """
+    arms = problem.joints @ problem.rotation.transpose(0, 2, 1)
+    u, v = problem.points[..., 0], problem.points[..., 1]
+    right = problem.points * arms[..., 2:] - arms[..., :2]
+    weights = problem.confidence
+    for _ in range(3):
+        wu, wv = weights * u, weights * v
+        a = np.zeros((len(u), 3, 3))
+        a[:, 0, 0] = a[:, 1, 1] = weights.sum(1) + 1e-30
+        a[:, 0, 2] = a[:, 2, 0] = -wu.sum(1)
+        a[:, 1, 2] = a[:, 2, 1] = -wv.sum(1)
+        # The last term keeps keypoints that all lie on one point from being a singular case.
+        a[:, 2, 2] = (wu * u + wv * v).sum(1) + 1e-9 * a[:, 0, 0] + 1e-30
+        b = np.stack(
+            [
+                (weights * right[..., 0]).sum(1),
+                (weights * right[..., 1]).sum(1),
+                -(wu * right[..., 0] + wv * right[..., 1]).sum(1),
+            ],
+            axis=1,
+        )
+        translation = np.linalg.solve(a, b[..., None])[..., 0]
+        room = arms + translation[:, None]
+        error2 = ((room[..., :2] - problem.points * room[..., 2:]) ** 2).sum(-1)
+        scale2 = 4 * _median(error2, problem.confidence)[:, None] + 1e-18
+        weights = problem.confidence / (1 + error2 / scale2) ** 2
+    translation[:, 2] = np.maximum(translation[:, 2], NEAREST - arms[..., 2].min(1))
+    return translation
+
+
+def _mean_depth(problem: Problem, translation: np.ndarray) -> np.ndarray:
+    arms = problem.joints.mean(1)[:, None] @ problem.rotation.transpose(0, 2, 1)
+    return np.maximum(arms[..., 2] + translation[:, 2:], NEAREST)
+
+
+def _whitening(problem: Problem, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """(B, M, 2, 2) inverse Cholesky factors of C_i + s_j^2 J_i J_i^T."""
+    along = points[..., :, None] * points[..., None, :]
+    share = (problem.joint_sigma / depth) ** 2
+    covariance = problem.noise + share[..., None, None] * (np.eye(2) + along)
+    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    whiten = np.zeros_like(covariance)
+    whiten[..., 0, 0] = 1 / np.sqrt(a)
+    whiten[..., 1, 1] = 1 / np.sqrt(c - b * b / a)
+    whiten[..., 1, 0] = -b / a * whiten[..., 1, 1]
+    return whiten
+
+
+def _limited(move: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    """No step turns by more than 0.4 rad or brings the hand to less than half its distance."""
+    angle = np.linalg.norm(move[:, :3], axis=1, keepdims=True)
+    move[:, :3] *= np.minimum(1.0, 0.4 / np.maximum(angle, 1e-12))
+    move[:, 5] = np.maximum(move[:, 5], -0.5 * np.maximum(translation[:, 2], NEAREST))
+    return move
+
+
+def _median(values: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """Row by row, of the values (B, M) that have a confidence."""
+    ordered = np.sort(np.where(confidence > 0, values, np.inf), axis=1)
+    count = np.maximum((confidence > 0).sum(1), 1)
+    rows = np.arange(len(values))
+    return 0.5 * (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2])

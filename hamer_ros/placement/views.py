@@ -1,0 +1,93 @@
+"""Keypoints in an image -> points on the plane of a camera that looks straight at the hand.
+
+There the lens, the principal point and the distance from the image's centre are gone, so the
+solver treats every hand alike.  The error that a keypoint is expected to have goes along, through
+the derivative of the same map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hamer_ros.camera import CameraModel
+from hamer_ros.rotations import rotation_between
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Where the joints of one hand were seen.
+
+    pixels: (M, 2).  confidence: (M,) 0 to 1; 0 where a pixel is missing.  sigma: standard
+    deviation that a keypoint is expected to have, pixels.
+    """
+
+    pixels: np.ndarray
+    confidence: np.ndarray
+    sigma: float
+
+
+@dataclass(frozen=True)
+class Views:
+    """B hands with M keypoints each, as their own virtual cameras see them.
+
+    rotation: (B, 3, 3) view -> camera.  points: (B, M, 2) on the plane z = 1.
+    noise: (B, M, 2, 2) covariance of the points.  confidence: (B, M).
+    """
+
+    rotation: np.ndarray
+    points: np.ndarray
+    noise: np.ndarray
+    confidence: np.ndarray
+
+
+def look_at(hands: Sequence[Keypoints], camera: CameraModel) -> Views:
+    """Look at each hand; a keypoint that is missing or behind the view gets no confidence.
+
+    Every hand must have at least one keypoint.
+    """
+    pixels = np.stack([hand.pixels for hand in hands])
+    confidence = np.stack([hand.confidence for hand in hands])
+    there = np.isfinite(pixels).all(-1) & (confidence > 0)
+    centers = np.stack([middle(p[ok]) for p, ok in zip(pixels, there, strict=True)])
+    pixels = np.where(there[..., None], pixels, centers[:, None])
+    rays = camera.unproject(np.concatenate([centers[:, None], pixels], axis=1))
+    axis = np.array([0, 0, 1.0])
+    rotation = np.stack([rotation_between(axis, ray) for ray in rays[:, 0]])
+    seen = rays[:, 1:] @ rotation
+    there &= seen[..., 2] > 0.1
+    points = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
+    sigma = np.array([hand.sigma for hand in hands])
+    slope = _pixel_slope(points, rotation, camera)
+    noise = sigma[:, None, None, None] ** 2 * _inverse_gram(slope)
+    usable = there & np.isfinite(noise).all((-1, -2))
+    return Views(
+        rotation,
+        np.where(usable[..., None], points, 0.0),
+        np.where(usable[..., None, None], noise, np.eye(2)),
+        np.where(usable, confidence, 0.0),
+    )
+
+
+def middle(values: np.ndarray) -> np.ndarray:
+    """Upper median along the first axis; several times faster than `numpy.median`."""
+    return np.sort(values, axis=0)[len(values) // 2]
+
+
+def _pixel_slope(points: np.ndarray, rotation: np.ndarray, camera: CameraModel) -> np.ndarray:
+    """(B, M, 2, 2) d pixel / d point of the view's plane."""
+    room = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)
+    _, jacobian = camera.project_with_jacobian(room @ rotation.transpose(0, 2, 1))
+    return jacobian @ rotation[:, None, :, :2]
+
+
+def _inverse_gram(slope: np.ndarray) -> np.ndarray:
+    """(S^T S)^-1 of 2 x 2 matrices: the covariance of S^-1 e for e ~ N(0, I)."""
+    gram = slope.swapaxes(-1, -2) @ slope
+    a, b, c = gram[..., 0, 0], gram[..., 0, 1], gram[..., 1, 1]
+    out = np.empty_like(gram)
+    out[..., 0, 0], out[..., 1, 1] = c, a
+    out[..., 0, 1] = out[..., 1, 0] = -b
+    return out / (a * c - b * b)[..., None, None]
