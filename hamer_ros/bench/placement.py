@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from hamer_ros.bench.placement_depth import measure_depth
 from hamer_ros.bench.placement_peers import PEERS, Pose
+from hamer_ros.bench.placement_picture import draw
 from hamer_ros.bench.placement_scenes import CAMERAS, Errors, Scene, scenes
 from hamer_ros.bench.records import Record
 from hamer_ros.hand_model.model import HandModel
@@ -26,6 +27,7 @@ from hamer_ros.rotations import log_so3, skew
 
 COUNT = 10_000
 BATCH = 250
+_OTHERS = ("translation_only", "sqpnp", "pnp")
 WIDE = np.radians(60.0)
 """A prior on the rotation that says next to nothing."""
 CHI2_6_95 = 12.591587243743977
@@ -52,8 +54,9 @@ class Judged:
         return float((distance2 < CHI2_6_95).mean())
 
 
-def measure_placement(_: Path) -> list[Record]:
-    """All of it; ``COUNT`` hands a figure."""
+def measure_placement(out: Path) -> list[Record]:
+    """All of it, ``COUNT`` hands a figure; and a picture, ``placement.png``."""
+    _picture(out / "placement.png")
     return [
         *_bias(),
         *_against_the_bound(),
@@ -128,6 +131,22 @@ def _with_priors() -> list[Record]:
     return records
 
 
+def _picture(path: Path) -> None:
+    """Errors of all methods over the distance from the optical axis, the size being known."""
+    degrees = (2.0, 10.0, 20.0, 30.0, 40.0)
+    errors = Errors(2.0, 0, JOINT_SIGMA, 1e-3, ROTATION_SIGMA)
+    rms: dict[str, list[float]] = {name: [] for name in ("weak_perspective", *_OTHERS, "ours")}
+    rms["bound"] = []
+    for degree in tqdm(degrees, "picture"):
+        drawn = scenes(COUNT // 10, errors, 60, (degree - 2, degree + 2))
+        rms["ours"].append(1e3 * _placed(drawn, errors.size).rms)
+        bound = np.trace(_bounds(drawn, errors)[:, :3, :3], axis1=1, axis2=2)
+        rms["bound"].append(1e3 * float(np.sqrt(bound.mean())))
+        for name, method in PEERS.items():
+            rms[name].append(1e3 * _judge(drawn, [method(scene) for scene in drawn]).rms)
+    draw(path, degrees, rms)
+
+
 def _times() -> list[Record]:
     """Processor time of the whole placement, a hand; OpenCV's refined PnP beside it."""
     errors = Errors(2.0, 0, JOINT_SIGMA, POPULATION_SIGMA, ROTATION_SIGMA)
@@ -169,7 +188,7 @@ def _placed(drawn: Sequence[Scene], size_sigma: float) -> Judged:
     """The whole placer, every hand on its own image."""
     own = Placer(HandModel.default().faces)
     judged = []
-    for scene in tqdm(drawn, "place"):
+    for scene in drawn:
         # As far as anybody knows, the hand is as large as recovered.
         size = given(float(np.exp(log_length(scene.hand.joints))), size_sigma)
         own.lengths = dict.fromkeys(Side, size)
