@@ -35,9 +35,9 @@ BUILT := .colcon/built
 
 # Installed files are links into this tree: the package must be built again when a message, a build
 # file or the set of files changes, not when the text of a Python file does.
-PACKAGE := CMakeLists.txt package.xml config hamer_ros launch msg scripts
+PACKAGE := CMakeLists.txt package.xml config hamer_ros launch msg scripts srv
 LINKED_FILES := $(sort $(shell find config hamer_ros launch scripts -type f -not -name '*.pyc'))
-BUILD_FILES := CMakeLists.txt package.xml $(wildcard msg/*.msg)
+BUILD_FILES := CMakeLists.txt package.xml $(wildcard msg/*.msg srv/*.srv)
 
 ifeq ($(ROS),wheels)
 # The virtual environment is a ROS prefix like /opt/ros/jazzy.

@@ -11,7 +11,10 @@ setup(
     author_email="maintainers@hamer-ros.dev",
     python_requires=">=3.10",
     packages=find_packages(include=["hamer_ros", "hamer_ros.*"]),
-    package_data={"hamer_ros.hand_model": ["data/*.npz"]},
+    package_data={
+        "hamer_ros.bench": ["data/*.npz"],
+        "hamer_ros.hand_model": ["data/*.npz"],
+    },
     entry_points={"console_scripts": ["hamer_ros=hamer_ros.cli:main"]},
     install_requires=[
         "numpy",  # all mathematics
@@ -25,8 +28,10 @@ setup(
         "gpu": ["onnxruntime-gpu"],
         # Turn the fetched nets into ONNX, once.
         "convert": ["onnx", "tflite"],
-        # Read HaMeR's checkpoint, which is a torch file.
+        # Read HaMeR's checkpoint, which is a torch file, and run its network.
         "hamer": ["torch"],
+        # Write that network as ONNX, for machines without torch.
+        "export": ["onnx", "onnxscript", "torch"],
         # Make the hand model that the package carries anew.
         "sculpt": ["scikit-image", "scipy"],
         "test": ["hypothesis", "pytest", "smplx"],

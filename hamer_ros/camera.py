@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from hamer_ros.rotations import rotation_between
 
@@ -106,6 +105,8 @@ class CameraModel:
         Raises:
             CameraError: the file lacks a field or holds an unusable value.
         """
+        import yaml  # noqa: PLC0415 - of a calibration file only
+
         content = yaml.safe_load(Path(path).read_text())
         try:
             return cls._from_calibration(content)

@@ -62,10 +62,22 @@ def _demo(options: argparse.Namespace) -> int:
     return _fail("; ".join(reasons)) if reasons else 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    try:
+        from hamer_ros.hamer.export import ExportError, export_checkpoint
+    except ImportError as error:
+        return _fail(f"exporting needs more packages ({error}): pip install torch onnxruntime")
+    try:
+        export_checkpoint(options.checkpoint, options.precision, options.output)
+    except (ExportError, ImportError, OSError, ValueError) as error:
+        return _fail(str(error))
+    return 0
+
+
 def _bench(options: argparse.Namespace) -> int:
     from hamer_ros.bench.run import main as run_bench
 
-    return run_bench(options.area, options.out)
+    return run_bench(options.area, options.out, options.device)
 
 
 def _fail(reason: str) -> int:
@@ -120,8 +132,39 @@ def _parser() -> argparse.ArgumentParser:
     _add_out(demo)
     demo.set_defaults(run=_demo)
 
+    export = commands.add_parser(
+        "export",
+        help="write HaMeR's network as ONNX",
+        description="Write HaMeR's network as ONNX, for the backends onnxruntime and tensorrt.",
+    )
+    export.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="hamer.ckpt, .safetensors or _DATA",
+    )
+    export.add_argument(
+        "--precision",
+        choices=("fp32", "fp16"),
+        default="fp32",
+        help="fp16 for GPUs (default: fp32)",
+    )
+    export.add_argument(
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="file to write; the default is in the cache, where the node finds it",
+    )
+    export.set_defaults(run=_export)
+
     bench = commands.add_parser("bench", help="measure rate, latency and accuracy")
     bench.add_argument("--area", help="measure this area only (default: all)")
+    bench.add_argument(
+        "--device",
+        default="cpu",
+        help="where the area hamer runs its network: cpu, cuda or cuda:N (default: cpu)",
+    )
     _add_out(bench)
     bench.set_defaults(run=_bench)
     return parser

@@ -82,9 +82,7 @@ class HandPipeline:
         self._tracker.reset()
         self._stamp = -np.inf
 
-    def process(
-        self, rgb: np.ndarray, stamp: float, depth: np.ndarray | None = None
-    ) -> Result:
+    def process(self, rgb: np.ndarray, stamp: float, depth: np.ndarray | None = None) -> Result:
         """Find the hands of one frame.
 
         rgb: (H, W, 3) uint8, as large as the camera's image.

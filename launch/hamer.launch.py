@@ -17,9 +17,17 @@ ARGUMENTS = {
         "Topic of its CameraInfo; when empty, camera_info beside the image topic.",
     ),
     "image_transport": ("raw", "raw, or compressed for CompressedImage on image_topic/compressed."),
-    "estimator": ("landmarks", "How hands are recovered."),
-    "device": ("cpu", "Where the nets run: cpu or cuda."),
+    "estimator": ("landmarks", "How hands are recovered: landmarks or hamer."),
+    "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
+    "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),
+    "backend": ("torch", "For estimator hamer: torch, onnxruntime or tensorrt."),
+    "device": ("cpu", "Where the nets run: cpu, cuda or cuda:N."),
     "rectified": ("false", "Whether the images are rectified."),
+    "use_depth": ("false", "Whether to use the depth image on depth_topic."),
+    "depth_topic": (
+        "/camera/aligned_depth_to_color/image_raw",
+        "Topic of a depth image that is aligned with the image.",
+    ),
     "namespace": ("", "Namespace of the node."),
     "tf_prefix": ("", "Put before the frames hand_left and hand_right."),
     "params_file": (str(SHARE / "config" / "hamer.yaml"), "Values of all other parameters."),
@@ -54,8 +62,12 @@ def generate_launch_description() -> LaunchDescription:
                 for name in (
                     "image_transport",
                     "estimator",
+                    "checkpoint",
+                    "mano",
+                    "backend",
                     "device",
                     "rectified",
+                    "use_depth",
                     "tf_prefix",
                     "autostart",
                 )
@@ -65,6 +77,7 @@ def generate_launch_description() -> LaunchDescription:
             ("image", given["image_topic"]),
             ("image/compressed", [given["image_topic"], "/compressed"]),
             ("camera_info", camera_info_topic),
+            ("depth", given["depth_topic"]),
         ],
     )
     # The overlay image, too, is larger than Fast DDS' default segment of shared memory.  The

@@ -21,11 +21,9 @@ from hamer_ros.detection.confirm import MAX_SPREAD, confirm, jittered_regions, s
 from hamer_ros.detection.crop import Region, region_from_landmarks, turn
 from hamer_ros.detection.duplicates import distinct_followed, is_fragment, same_hand
 from hamer_ros.detection.followed import (
-    MAX_TALLY,
     FollowedHand,
     keep_following,
     landmark_box,
-    side_vote,
     start_following,
 )
 from hamer_ros.detection.landmark import Sighting, see_landmarks
@@ -38,6 +36,7 @@ from hamer_ros.detection.search import (
     tiles,
     whole_image,
 )
+from hamer_ros.detection.vote import MAX_TALLY, side_vote
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Frame, Landmarks, Side
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame

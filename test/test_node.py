@@ -23,13 +23,19 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
+from hamer_ros.hand_model.topology import closed_faces
+from hamer_ros.hands import Side
 from hamer_ros.msg import HandMesh, HandMeshArray, HandTopology
+from hamer_ros.placement.size import log_length
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame
+from hamer_ros.rendering.raster import rasterize
 from hamer_ros.ros.images import encode_rgb
 from hamer_ros.ros.node import HamerNode
+from hamer_ros.srv import CalibrateHand
 
 pytestmark = pytest.mark.usefixtures("nets")
 
@@ -53,6 +59,7 @@ class Robot:
         self._compressed = self.other.create_publisher(CompressedImage, "image/compressed", 1)
         self._infos = self.other.create_publisher(CameraInfo, "camera_info", 1)
         self.heard: dict[str, list] = {}
+        self.beside: list[tuple] = []
         self.listen(HandMeshArray, "/hamer/hands")
         self.listen(TFMessage, "/tf")
         self.listen(DiagnosticArray, "/diagnostics")
@@ -76,6 +83,9 @@ class Robot:
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:
             stamp = self.other.get_clock().now().to_msg()
+            for publisher, message in self.beside:
+                message.header = Header(stamp=stamp, frame_id="camera_optical_frame")
+                publisher.publish(message)
             if info is not None:
                 info.header.stamp = stamp
                 self._infos.publish(info)
@@ -210,6 +220,74 @@ def test_an_uncalibrated_camera_can_be_guessed(robot):
     robot.node.start()
     robot.node.set_parameters([Parameter("assumed_horizontal_fov", value=56.0)])
     assert robot.show(HANDS.rgb, robot.info(k=[0.0] * 9), lambda: bool(robot.hands()))
+
+
+def test_a_depth_image_fixes_the_size(robot):
+    robot.node.set_parameters([Parameter("use_depth", value=True)])
+    robot.node.start()
+    publisher = robot.other.create_publisher(Image, "depth", 1)
+    (truth,) = [hand for hand in HANDS.hands if hand.side is Side.RIGHT]
+    depth = np.full((HEIGHT, WIDTH), 900, np.uint16)
+    faces = closed_faces(MODEL.faces)
+    raster = rasterize(truth.vertices, faces, INTRINSICS, WIDTH, HEIGHT)
+    rows, columns = raster.depth.shape
+    window = depth[raster.top : raster.top + rows, raster.left : raster.left + columns]
+    np.copyto(window, (1000 * np.minimum(raster.depth, 0.9)).astype(np.uint16))
+    image = Image(height=HEIGHT, width=WIDTH, encoding="16UC1", step=2 * WIDTH)
+    image.data = depth.tobytes()
+
+    def right() -> HandMesh | None:
+        meshes = [m for a in robot.hands()[-1:] for m in a.hands]
+        return next((m for m in meshes if m.handedness == HandMesh.RIGHT), None)
+
+    def is_measured() -> bool:
+        return (mesh := right()) is not None and mesh.scale_source == HandMesh.DEPTH
+
+    robot.beside.append((publisher, image))
+    assert robot.show(HANDS.rgb, robot.info(), is_measured)
+    joints = np.asarray(right().joints).reshape(21, 3)
+    assert abs(joints[:, 2].mean() - truth.joints[:, 2].mean()) < 0.015
+
+
+def test_depth_that_does_not_come_is_said_and_done_without(robot):
+    robot.node.set_parameters([Parameter("use_depth", value=True)])
+    robot.node.start()
+    seen = robot.diagnosed("images without depth: no depth")
+    assert robot.show(HANDS.rgb, robot.info(), lambda: seen() and bool(robot.hands()))
+
+
+def calibrate(robot, **fields) -> CalibrateHand.Response:
+    client = robot.other.create_client(CalibrateHand, "/hamer/calibrate_hand")
+    assert client.wait_for_service(timeout_sec=5.0)
+    future = client.call_async(CalibrateHand.Request(**fields))
+    assert robot.show(HANDS.rgb, robot.info(), future.done)
+    return future.result()
+
+
+def test_a_stated_hand_length_is_taken_and_kept(robot, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    robot.node.start()
+    answer = calibrate(robot, hand_length=0.2)
+    assert answer.success, answer.message
+    assert (tmp_path / "hamer_ros" / "hands.yaml").exists()
+
+    def is_used() -> bool:
+        meshes = [m for a in robot.hands()[-1:] for m in a.hands]
+        return bool(meshes) and all(m.scale_source == HandMesh.PARAMETER for m in meshes)
+
+    assert robot.show(HANDS.rgb, robot.info(), is_used)
+    assert not calibrate(robot, hand_length=2.0).success
+
+
+def test_a_hand_at_a_known_distance_is_measured(robot, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    robot.node.start()
+    (truth,) = [hand for hand in HANDS.hands if hand.side is Side.LEFT]
+    distance = float(np.linalg.norm(truth.joints[0]))
+    answer = calibrate(robot, side=CalibrateHand.Request.LEFT, distance=distance)
+    assert answer.success, answer.message
+    true_length = np.exp(log_length(truth.joints))
+    assert answer.hand_length == pytest.approx(true_length, rel=0.08)
 
 
 def test_silence_is_an_error_that_names_the_topic(robot):

@@ -71,7 +71,14 @@ def test_a_value_out_of_range_is_refused(node, name, value):
 def test_an_unknown_choice_is_refused_with_those_there_are(node):
     (result,) = node.set_parameters([Parameter("estimator", value="magic")])
     assert not result.successful
-    assert result.reason == "estimator is 'magic'; known are: landmarks"
+    assert result.reason == "estimator is 'magic'; known are: landmarks, hamer, ensemble"
+
+
+@pytest.mark.parametrize(("value", "good"), [("cuda", True), ("cuda:1", True), ("gpu", False)])
+def test_devices(node, value, good):
+    (result,) = node.set_parameters([Parameter("device", value=value)])
+    assert result.successful is good
+    assert result.reason == ("" if good else "device is 'gpu'; known are: cpu, cuda, cuda:N")
 
 
 def test_only_live_parameters_change_what_is_in_use():

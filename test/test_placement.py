@@ -9,7 +9,7 @@ import pytest
 from helpers import CAMERA, MIRROR, MODEL, hand_at
 
 from hamer_ros.camera import CameraModel
-from hamer_ros.hands import Frame, PlacedHand, Side, Unplaced
+from hamer_ros.hands import Frame, Landmarks, PlacedHand, Side, Unplaced
 from hamer_ros.placement.placer import Placer
 from hamer_ros.placement.size import POPULATION_SIGMA, given, log_length
 from hamer_ros.rotations import exp_so3, log_so3, mirror_rotation
@@ -153,3 +153,20 @@ def test_missing_keypoints_are_done_without():
     placed = place(dataclasses.replace(hand, keypoints=keypoints), CAMERA)
     np.testing.assert_allclose(placed.translation, translation, atol=1e-5)
     assert np.isfinite(placed.covariance).all()
+
+
+def test_a_second_set_of_keypoints_is_evidence_too():
+    rng = np.random.default_rng(8)
+    alone, both = [], []
+    for seed in range(60):
+        rotation, translation = exp_so3(rng.normal(size=3)), where(rng, 15)
+        hand = hand_at(rotation, translation, seed=seed)
+        first, second = hand.keypoints + 3 * rng.normal(size=(2, 21, 2))
+        hand = dataclasses.replace(hand, keypoints=first)
+        landmarks = Landmarks(second, np.zeros((21, 3)), 1.0)
+        seen = dataclasses.replace(
+            hand, detection=dataclasses.replace(hand.detection, landmarks=landmarks)
+        )
+        alone.append(np.linalg.norm(place(hand, CAMERA).translation - translation))
+        both.append(np.linalg.norm(place(seen, CAMERA).translation - translation))
+    assert np.sqrt(np.mean(np.square(both))) < 0.85 * np.sqrt(np.mean(np.square(alone)))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from hamer_ros.bench.placement_scenes import Scene
+from hamer_ros.evaluation import weak_perspective_translation
 
 Pose = tuple[np.ndarray, np.ndarray]
 
@@ -33,16 +34,8 @@ def translation_only(scene: Scene) -> Pose:
 
 
 def weak_perspective(scene: Scene) -> Pose:
-    """HaMeR's formula with the true focal length: z = f / s for s pixels per metre.
-
-    s and the offset are those that fit the recovered joints to the keypoints best, as a perfect
-    network would predict them.
-    """
-    arms, plane = _arms(scene)[:, :2], _plane(scene)
-    a = np.zeros((42, 3))
-    a[0::2, 0], a[1::2, 0], a[0::2, 1], a[1::2, 2] = arms[:, 0], arms[:, 1], 1, 1
-    scale, x, y = np.linalg.lstsq(a, plane.ravel(), rcond=None)[0]
-    return scene.hand.orientation, np.array([x, y, 1.0]) / scale
+    """HaMeR's formula with the true focal length."""
+    return scene.hand.orientation, weak_perspective_translation(_arms(scene), _plane(scene))
 
 
 PEERS: dict[str, Callable[[Scene], Pose]] = {

@@ -4,34 +4,59 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
-from hamer_ros.bench.clip import measure_clip
-from hamer_ros.bench.landmarks import measure_landmarks
-from hamer_ros.bench.message import measure_message
-from hamer_ros.bench.node import measure_node
 from hamer_ros.bench.records import Record, keep, table
+from hamer_ros.hamer.backends import BackendError
+from hamer_ros.nets.device import Device
 
-AREAS: dict[str, Callable[[Path], list[Record]]] = {
-    "landmarks": measure_landmarks,
-    "message": measure_message,
-    "node": measure_node,
-    "demo": measure_clip,
+AREAS = {
+    "landmarks": "landmarks:measure_landmarks",
+    "placement": "placement:measure_placement",
+    "hamer": "hamer:measure_hamer",
+    "message": "message:measure_message",
+    "node": "node:measure_node",
+    "demo": "clip:measure_clip",
 }
-"""Area -> its measurements; they may leave files in the folder given."""
+"""Area -> the module here and the function in it that measures; it may leave files in the folder
+that it is given.  Modules are imported when their turn comes: some need ROS, one needs torch."""
 
 
-def main(area: str | None, out: Path) -> int:
+def main(area: str | None, out: Path, device: str = "cpu") -> int:
     """Measure, print and keep; the exit status."""
     if area is not None and area not in AREAS:
-        print(
-            f"hamer_ros: no area is called '{area}'; there are: {', '.join(AREAS)}", file=sys.stderr
-        )
-        return 1
-    records = []
+        return _fail(f"no area is called '{area}'; there are: {', '.join(AREAS)}")
+    try:
+        where = Device.parse(device)
+    except ValueError as error:
+        return _fail(str(error))
+    records: list[Record] = []
     for name in AREAS if area is None else (area,):
         print(f"==> {name}", flush=True)
-        records += AREAS[name](out)
+        try:
+            measure = _measurement(name, where)
+        except ImportError as error:
+            if area is not None:
+                return _fail(f"area {name} cannot be measured here: {error}")
+            print(f"left out: {error}")
+            continue
+        try:
+            records += measure(out)
+        except BackendError as error:
+            return _fail(str(error))
     keep(out / "bench.json", records)
     print(f"\n{table(records)}\n\nKept in {out / 'bench.json'}.")
     return 0
+
+
+def _measurement(area: str, device: Device) -> Callable[[Path], list[Record]]:
+    module, function = AREAS[area].split(":")
+    measure = getattr(import_module(f"hamer_ros.bench.{module}"), function)
+    return partial(measure, device=device) if area == "hamer" else measure
+
+
+def _fail(reason: str) -> int:
+    print(f"hamer_ros: {reason}", file=sys.stderr)
+    return 1

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hamer_ros.demo.records import SeenHand
-from hamer_ros.evaluation import mpjpe, pa_mpjpe
+from hamer_ros.evaluation import mpjpe, pa_mpjpe, weak_perspective_translation
 from hamer_ros.hands import Side
-from hamer_ros.rendering.clip import HandTruth
+from hamer_ros.rendering.clip import INTRINSICS, HandTruth
 
 SAME_HAND = 0.5
 """Mean distance of the joints in the image, in sizes of the hand, up to which it is the same."""
@@ -21,6 +21,7 @@ class HandError:
     """One true hand of one frame that was found.
 
     pa_mpjpe, mpjpe: millimetres, after Procrustes alignment and in the camera frame.
+    mpjpe_before: in the camera frame, had the hand been placed by HaMeR's own formula.
     """
 
     index: int
@@ -28,6 +29,7 @@ class HandError:
     side_right: bool
     pa_mpjpe: float
     mpjpe: float
+    mpjpe_before: float
 
 
 @dataclass(frozen=True)
@@ -67,4 +69,12 @@ def _error(index: int, hand: SeenHand, true: HandTruth) -> HandError:
         hand.side is true.side,
         1e3 * pa_mpjpe(hand.joints, true.joints),
         1e3 * mpjpe(hand.joints, true.joints),
+        1e3 * mpjpe(_before(hand), true.joints),
     )
+
+
+def _before(hand: SeenHand) -> np.ndarray:
+    """(21, 3) joints where they would be without the placement."""
+    arms = hand.joints - hand.joints[0]
+    center, focal = INTRINSICS[:2, 2], np.diag(INTRINSICS)[:2]
+    return arms + weak_perspective_translation(arms, (hand.keypoints - center) / focal)

@@ -53,7 +53,7 @@ def error_chart(errors: Mapping[int, FrameErrors], rate: float) -> np.ndarray:
     out = canvas(_WIDTH, _HEIGHT)
     x_max = max(max(errors, default=0) / rate, 1.0 / rate)
     pa = _series(errors, rate, "pa_mpjpe")
-    camera = _series(errors, rate, "mpjpe")
+    camera, before = _series(errors, rate, "mpjpe"), _series(errors, rate, "mpjpe_before")
     put_text(out, "Error of the 21 joints against the truth", (_LEFT, 26), 0.62)
     u = _WIDTH - _RIGHT - 212
     for side in (Side.LEFT, Side.RIGHT):
@@ -64,9 +64,11 @@ def error_chart(errors: Mapping[int, FrameErrors], rate: float) -> np.ndarray:
         _dashed(out, top.place(0, limit), top.place(x_max, limit))
         right, v = top.place(x_max, limit)
         put_text(out, text, (right - 6, v - 9), 0.38, WARNING, align=1.0)
-    bottom = _Axes(_TOP + _PANEL_HEIGHT + _GAP, x_max, _nice(max(20.0, _largest(camera))))
-    title = "MPJPE, mm: in the camera's frame, with the distance, which a guess of the size decides"
-    _panel(out, bottom, title, camera)
+    bottom = _Axes(
+        _TOP + _PANEL_HEIGHT + _GAP, x_max, _nice(max(20.0, _largest(camera), _largest(before)))
+    )
+    title = "MPJPE, mm: in the camera's frame; thin lines: had HaMeR's formula placed the hand"
+    _panel(out, bottom, title, camera, before)
     put_text(out, "seconds", (_WIDTH - _RIGHT, _HEIGHT - 16), 0.42, MUTED, align=1.0)
     return out
 
@@ -99,7 +101,9 @@ def _step(value: float) -> float:
     return float(min((unit, 2 * unit, 5 * unit, 10 * unit), key=lambda s: abs(s - value / 5)))
 
 
-def _panel(out: np.ndarray, axes: _Axes, title: str, series: _Series) -> None:
+def _panel(
+    out: np.ndarray, axes: _Axes, title: str, series: _Series, thin: _Series | None = None
+) -> None:
     corners = axes.place(0, axes.y_max), axes.place(axes.x_max, 0)
     cv2.rectangle(out, _fixed(corners[0]), _fixed(corners[1]), PANEL, -1, cv2.LINE_8, _SHIFT)
     put_text(out, title, (_LEFT, axes.top - 16), 0.45, MUTED)
@@ -110,6 +114,9 @@ def _panel(out: np.ndarray, axes: _Axes, title: str, series: _Series) -> None:
         u, v = axes.place(x, 0)
         _line(out, [(u, v), (u, v + 5)], LINE, 1)
         put_text(out, f"{x:g}", (u, v + 16), 0.42, MUTED, align=0.5)
+    for side, points in (thin or {}).items():
+        if points:
+            _line(out, [axes.place(x, min(y, axes.y_max)) for x, y in points], SIDE[side], 1)
     for side, points in series.items():
         if not points:
             continue

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hamer_ros.detection.detector import DEFAULT_OPTIONS, DetectorOptions, LandmarkDetector
+from hamer_ros.detection.given import GivenDetector
+from hamer_ros.detection.onnx_boxes import OnnxDetector
 from hamer_ros.hands import Detection, Frame
+from hamer_ros.nets.device import Provider
 from hamer_ros.nets.session import CPU
 
 
@@ -23,16 +26,32 @@ class Detector(Protocol):
         """Forget the images so far: the next one belongs to another stream."""
 
 
-DetectorFactory = Callable[[DetectorOptions, tuple[str, ...], int], Detector]
+DetectorFactory = Callable[[DetectorOptions, tuple[Provider, ...], int], Detector]
 
-DETECTORS: dict[str, DetectorFactory] = {"landmarks": LandmarkDetector.load}
+
+def _vitpose(options: DetectorOptions, providers: tuple[Provider, ...], threads: int) -> Detector:
+    try:
+        import torch  # noqa: F401, PLC0415 - an optional package
+    except ImportError as error:
+        raise ImportError("the detector 'vitpose' needs torch: pip install torch") from error
+    from hamer_ros.detection.vitpose.detector import VitPoseDetector  # noqa: PLC0415
+
+    return VitPoseDetector.load(options, providers, threads)
+
+
+DETECTORS: dict[str, DetectorFactory] = {
+    "landmarks": LandmarkDetector.load,
+    "onnx": OnnxDetector.load,
+    "given": GivenDetector.load,
+    "vitpose": _vitpose,
+}
 """Name -> factory that takes the options, onnxruntime's providers and the number of threads."""
 
 
 def make_detector(
     name: str,
     options: DetectorOptions = DEFAULT_OPTIONS,
-    providers: tuple[str, ...] = CPU,
+    providers: tuple[Provider, ...] = CPU,
     threads: int = 1,
 ) -> Detector:
     """Build the detector called ``name``.
@@ -41,6 +60,7 @@ def make_detector(
         ValueError: there is no such detector; the message lists those that exist.
         NetsMissingError: its nets have not been fetched.
         ProviderError: onnxruntime does not have one of ``providers``.
+        Whatever else the detector's own ``load`` raises.
     """
     if name not in DETECTORS:
         raise ValueError(f"no detector is called {name!r}; there are: {', '.join(DETECTORS)}")

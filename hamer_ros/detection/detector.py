@@ -28,6 +28,7 @@ from hamer_ros.detection.search import (
     thorough_search,
 )
 from hamer_ros.hands import Detection, Frame
+from hamer_ros.nets.device import Provider
 from hamer_ros.nets.session import CPU, Net
 from hamer_ros.nets.store import net_path
 
@@ -51,14 +52,28 @@ class DetectorOptions:
     max_hands: no more hands than this are followed and reported.
     static: every image is a photograph of its own: nothing is followed, and each is searched
         thoroughly.
+
+    Of the detector ``landmarks``:
+
     search_period: images from one search to the next while at least one hand is followed.
     min_presence: a followed hand is dropped when the landmark net is less sure of it.
+
+    Of the detectors ``onnx`` and ``vitpose``:
+
+    model: path of the ONNX file that finds hands or, for ``vitpose``, people.
+    classes: names of that file's classes, in order; empty where the file names them itself.
+    min_score: ``onnx`` leaves out boxes with a lower score.
+    vitpose: path of ViTPose's weights, or of HaMeR's folder _DATA that holds them.
     """
 
     max_hands: int = 4
     static: bool = False
     search_period: int = 4
     min_presence: float = 0.5
+    model: str = ""
+    classes: tuple[str, ...] = ()
+    min_score: float = 0.4
+    vitpose: str = ""
 
 
 DEFAULT_OPTIONS = DetectorOptions()
@@ -89,7 +104,7 @@ class LandmarkDetector:
     def load(
         cls,
         options: DetectorOptions = DEFAULT_OPTIONS,
-        providers: tuple[str, ...] = CPU,
+        providers: tuple[Provider, ...] = CPU,
         threads: int = 1,
     ) -> LandmarkDetector:
         """Build the detector with the nets of the cache.

@@ -1,4 +1,4 @@
-"""Hands that are followed from image to image, and the vote on their side."""
+"""Hands that are followed from image to image."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ import numpy as np
 
 from hamer_ros.detection.crop import Region, region_from_landmarks
 from hamer_ros.detection.landmark import Sighting
-from hamer_ros.hands import Detection, Landmarks, Side
-
-MAX_VOTE = 3.0
-"""Log odds that one image can add to the vote on the side."""
-
-MAX_TALLY = 12.0
-"""Log odds at which the vote saturates, so that a wrong start can still be outvoted."""
+from hamer_ros.detection.vote import add_vote, elected
+from hamer_ros.hands import Detection, Landmarks
 
 COVERED_DISTANCE = 0.15
 """Distance of a palm from a followed one, relative to the hand's region, below which it is it."""
@@ -46,10 +41,11 @@ class FollowedHand:
     def detection(self) -> Detection:
         """Describe the hand as the rest of the pipeline takes it."""
         landmarks = self.sighting.landmarks
+        side, side_score = elected(self.right_log_odds)
         return Detection(
             box=landmark_box(landmarks),
-            side=Side.RIGHT if self.right_log_odds >= 0 else Side.LEFT,
-            side_score=float(1 / (1 + np.exp(-abs(self.right_log_odds)))),
+            side=side,
+            side_score=side_score,
             score=landmarks.presence,
             region=self.number,
             landmarks=landmarks,
@@ -58,21 +54,13 @@ class FollowedHand:
 
 def start_following(number: int, sighting: Sighting) -> FollowedHand:
     """Follow the hand of a first sighting."""
-    return FollowedHand(number, sighting, side_vote(sighting.right))
+    return FollowedHand(number, sighting, add_vote(0.0, sighting.right))
 
 
 def keep_following(hand: FollowedHand, sighting: Sighting) -> FollowedHand:
     """Take one more sighting of the hand, with its vote on the side."""
-    tally = hand.right_log_odds + side_vote(sighting.right)
-    return replace(
-        hand, sighting=sighting, right_log_odds=float(np.clip(tally, -MAX_TALLY, MAX_TALLY))
-    )
-
-
-def side_vote(right: float) -> float:
-    """Log odds of a right hand that one image adds, at most MAX_VOTE either way."""
-    p = np.clip(right, 1e-6, 1 - 1e-6)
-    return float(np.clip(np.log(p / (1 - p)), -MAX_VOTE, MAX_VOTE))
+    tally = add_vote(hand.right_log_odds, sighting.right)
+    return replace(hand, sighting=sighting, right_log_odds=tally)
 
 
 def landmark_box(landmarks: Landmarks) -> np.ndarray:

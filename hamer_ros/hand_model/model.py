@@ -97,7 +97,7 @@ class HandModel:
             shapedirs=arrays["shapedirs"],
             posedirs=arrays["posedirs"],
             joint_regressor=arrays["J_regressor"],
-            weights=weights / weights.sum(axis=1, keepdims=True),
+            weights=weights,
             faces=faces.astype(np.int32),
             parents=parents,
         )

@@ -1,13 +1,18 @@
-"""Run an ONNX net."""
+"""Run an ONNX net.
+
+onnxruntime is imported with the first net: pipelines of other nets do without it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
-CPU: tuple[str, ...] = ("CPUExecutionProvider",)
+from hamer_ros.nets.device import CPU_PROVIDER, Provider
+
+CPU: tuple[str, ...] = (CPU_PROVIDER,)
 
 
 class ProviderError(RuntimeError):
@@ -21,22 +26,30 @@ class Net:
         path: the ONNX file.
         providers: onnxruntime's execution providers, the preferred one first.  All must be
             available: falling back in silence would hide that a GPU stands idle.
-        threads: CPU threads of one run.
+        threads: CPU threads of one run; 0 takes all cores.
 
     Raises:
         ProviderError: a provider is not available.
     """
 
-    def __init__(self, path: Path, providers: tuple[str, ...] = CPU, threads: int = 1) -> None:
-        check_providers(providers)
+    def __init__(self, path: Path, providers: tuple[Provider, ...] = CPU, threads: int = 1) -> None:
+        names = tuple(p if isinstance(p, str) else p[0] for p in providers)
+        check_providers(names)
+        import onnxruntime  # noqa: PLC0415
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
         # onnxruntime drops a provider whose libraries do not load and only warns about it.
-        check_providers(providers, self._session.get_providers())
+        check_providers(names, self._session.get_providers())
         self._input = self._session.get_inputs()[0].name
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says of itself."""
+        return self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, value: np.ndarray) -> list[np.ndarray]:
         """Run the net on its input (float32, the net's own shape); its outputs in order."""
@@ -46,6 +59,8 @@ class Net:
 def check_providers(providers: tuple[str, ...], available: list[str] | None = None) -> None:
     """Raise ProviderError unless every one of ``providers`` is available to onnxruntime."""
     if available is None:
+        import onnxruntime  # noqa: PLC0415
+
         available = onnxruntime.get_available_providers()
     missing = [p for p in providers if p not in available]
     if missing:

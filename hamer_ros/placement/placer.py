@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,7 +112,8 @@ class Placer:
             if seen is not None:
                 measured = Size(size.log_length + seen[0], seen[1], ScaleSource.DEPTH)
                 memory.measured(measured)
-                size = combine(size, measured)
+                # However sure the memory of earlier depth images is, it is depth that spoke.
+                size = replace(combine(size, measured), source=ScaleSource.DEPTH)
         scale = math.exp(size.log_length - recovered)
         covariance = _with_size(up_to_scale, scale, way, size.sigma)
         joints = scale * (hand.joints @ rotation.T + way)

@@ -40,7 +40,7 @@ from hamer_ros.rotations import exp_so3
 
 MAX_STEPS = 12
 FINAL_STEPS = 2
-SETTLED = 3e-3
+SETTLED = 1e-2
 """Radians or metres of a step after which least squares takes over."""
 CUT = 4.5
 """Standard deviations beyond which a keypoint is left out; of good ones that is one in 25,000."""

@@ -28,6 +28,7 @@ class LandmarkRecoverer:
     """
 
     name = "landmarks"
+    engine = "numpy"
 
     def __init__(self, model: HandModel) -> None:
         self.model = model

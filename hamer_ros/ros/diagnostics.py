@@ -35,6 +35,8 @@ class Statistics:
             self._received = 0
             self._processed = 0
             self._dropped: Counter[str] = Counter()
+            self._unplaced: Counter[str] = Counter()
+            self._without_depth: Counter[str] = Counter()
             self._recent: deque[Processed] = deque(maxlen=WINDOW)
             self._rate_mark = (0.0, 0)
 
@@ -47,6 +49,16 @@ class Statistics:
         """An image was not processed; reason is a short constant text."""
         with self._lock:
             self._dropped[reason] += 1
+
+    def unplaced(self, reason: str) -> None:
+        """A hand was found, but not where it is."""
+        with self._lock:
+            self._unplaced[reason] += 1
+
+    def without_depth(self, reason: str) -> None:
+        """An image was processed without the depth image that was asked for."""
+        with self._lock:
+            self._without_depth[reason] += 1
 
     def processed(self, frame: Processed) -> None:
         """An image was processed and its hands were published."""
@@ -68,8 +80,14 @@ class Statistics:
                 "frames received": str(self._received),
                 "frames processed": str(self._processed),
             }
-            for reason, count in sorted(self._dropped.items()):
-                values[f"dropped: {reason}"] = str(count)
+            counters = {
+                "dropped": self._dropped,
+                "hands not placed": self._unplaced,
+                "images without depth": self._without_depth,
+            }
+            for what, counter in counters.items():
+                for reason, count in sorted(counter.items()):
+                    values[f"{what}: {reason}"] = str(count)
             if self._recent:
                 latency = [frame.latency for frame in self._recent]
                 values["hands in the last frame"] = str(self._recent[-1].hands)

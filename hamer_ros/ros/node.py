@@ -11,6 +11,7 @@ import threading
 import time
 from typing import Any
 
+import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -21,20 +22,23 @@ from std_msgs.msg import Header
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import Detector, DetectorOptions, make_detector
+from hamer_ros.detection.given import GivenDetector
+from hamer_ros.hamer.loading import HamerOptions
+from hamer_ros.hands import Side
+from hamer_ros.nets.device import Device
 from hamer_ros.pipeline import HandPipeline
+from hamer_ros.placement.calibration import load_sizes
+from hamer_ros.placement.size import Size, given
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.ros import parameters as declared
+from hamer_ros.ros.box_input import BoxInput
+from hamer_ros.ros.calibration import Calibration, sizes_file
 from hamer_ros.ros.camera_input import CameraInput, FrameRejectedError, ImageMessage
+from hamer_ros.ros.depth_input import DepthError, DepthInput
 from hamer_ros.ros.diagnostics import Processed, Statistics, status
 from hamer_ros.ros.latest import Latest
 from hamer_ros.ros.messages import is_finite
 from hamer_ros.ros.outputs import Outputs
-
-PROVIDERS = {
-    "cpu": ("CPUExecutionProvider",),
-    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
-}
-"""Parameter ``device`` -> onnxruntime's providers."""
 
 REPEAT_AFTER = 5.0
 """Seconds after which the same complaint is logged again."""
@@ -58,6 +62,10 @@ class HamerNode(LifecycleNode):
         self._stages: tuple[Detector, Recoverer] | None = None
         self._pipeline: HandPipeline | None = None
         self._fresh = True
+        self._depth: DepthInput | None = None
+        self._boxes: BoxInput | None = None
+        self._calibration: Calibration | None = None
+        self._lengths: dict[Side, Size] = {}
         self._slot: Latest[ImageMessage] | None = None
         self._worker: threading.Thread | None = None
         self._last_image = time.monotonic()
@@ -123,34 +131,72 @@ class HamerNode(LifecycleNode):
         self._slot = Latest()
         self._worker = threading.Thread(target=self._work, args=(self._slot,), daemon=True)
         self._worker.start()
+        if parameters.use_depth:
+            self._depth = DepthInput(self)
+        self._lengths = known_lengths(parameters)
+        self._calibration = Calibration(self, parameters.person, self._learn)
+        if isinstance(detector, GivenDetector):
+            self._boxes = BoxInput(
+                self, detector, parameters.max_box_wait, self._leave, self._give_up
+            )
         self._input = CameraInput(self, parameters.image_transport, self._receive)
         self.get_logger().info(
-            f"estimator {recoverer.name} with hand model {recoverer.model.name} on "
-            f"{parameters.device}; images from '{self._input.image_topic}', intrinsics from "
+            f"estimator {recoverer.name} ({recoverer.engine}) with hand model "
+            f"{recoverer.model.name}, detector {parameters.detector} on {parameters.device}; "
+            f"images from '{self._input.image_topic}', intrinsics from "
             f"'{self._input.info_topic}'"
         )
 
     def _make_stages(self, parameters: declared.Parameters) -> tuple[Detector, Recoverer]:
+        if parameters.estimator == "landmarks" and parameters.detector != "landmarks":
+            raise ValueError(
+                f"detector is '{parameters.detector}', which finds boxes; estimator landmarks "
+                "needs detector landmarks"
+            )
         options = DetectorOptions(
             max_hands=parameters.max_hands,
             static=parameters.photographs,
             search_period=parameters.search_period,
             min_presence=parameters.min_presence,
+            model=parameters.detector_model,
+            classes=tuple(parameters.detector_classes.replace(",", " ").split()),
+            min_score=parameters.min_score,
+            vitpose=parameters.vitpose or parameters.checkpoint,
         )
-        detector = make_detector(parameters.detector, options, PROVIDERS[parameters.device])
-        return detector, make_recoverer(parameters.estimator)
+        detector = make_detector(
+            parameters.detector, options, Device.parse(parameters.device).providers
+        )
+        hamer = HamerOptions(
+            checkpoint=parameters.checkpoint,
+            mano=parameters.mano,
+            backend=parameters.backend,
+            precision=parameters.precision,
+            device=parameters.device,
+        )
+        return detector, make_recoverer(parameters.estimator, hamer)
 
     def _tear_down(self) -> None:
         if self._input is not None:
             self._input.close()
+        if self._calibration is not None:
+            self._calibration.close()
+        if self._boxes is not None:
+            self._boxes.close()
         if self._slot is not None:
             self._slot.close()
         if self._worker is not None:
             self._worker.join()
+        if self._depth is not None:
+            self._depth.close()
         if self._outputs is not None:
             self._outputs.close()
         self._input = self._slot = self._worker = self._outputs = None
         self._stages = self._pipeline = None
+        self._depth = self._boxes = self._calibration = None
+
+    def _learn(self, sizes: dict[Side, Size]) -> None:
+        """From now on these sizes hold; the worker takes them over with its next image."""
+        self._lengths = {**self._lengths, **sizes}
 
     def _take_live(self, changed: list[Parameter]) -> None:
         if self._settings is not None:
@@ -159,13 +205,25 @@ class HamerNode(LifecycleNode):
     # Frames
 
     def _receive(self, message: ImageMessage) -> None:
-        """Executor's thread: leave the image for the worker."""
-        if not self._active or self._slot is None:
+        """Executor's thread: take note of an image and let it go on, or wait for its boxes."""
+        if not self._active:
             return
         self._last_image = time.monotonic()
         self._statistics.received()
-        if self._slot.put(message):
+        if self._boxes is None:
+            self._leave(message)
+        else:
+            self._boxes.hold(message)
+
+    def _leave(self, message: ImageMessage) -> None:
+        """Executor's thread: leave the image for the worker."""
+        if self._slot is not None and self._slot.put(message):
             self._statistics.dropped("newer image came")
+
+    def _give_up(self, count: int) -> None:
+        """Executor's thread: images that nobody searched for hands."""
+        for _ in range(count):
+            self._statistics.dropped("no boxes")
 
     def _work(self, slot: Latest[ImageMessage]) -> None:
         """Worker's thread: process the newest image until the slot is closed."""
@@ -193,7 +251,12 @@ class HamerNode(LifecycleNode):
         decoded = time.perf_counter()
         header = message.header
         stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
-        result = self._pipeline_for(camera).process(rgb, stamp)
+        depth = self._depth_of(header, camera)
+        result = self._pipeline_for(camera).process(rgb, stamp, depth)
+        for reason in result.unplaced:
+            self._statistics.unplaced(reason)
+        if self._calibration is not None:
+            self._calibration.saw([hand.placed for hand in result.hands])
         hands = [hand for hand in result.hands if is_finite(hand)]
         for _ in range(len(result.hands) - len(hands)):
             self._complain("hand not finite", "a hand was left out, some of its numbers being NaN")
@@ -214,7 +277,19 @@ class HamerNode(LifecycleNode):
             self._fresh = False
             self._pipeline.reset()
         self._pipeline.camera = camera
+        self._pipeline.placer.lengths = self._lengths
         return self._pipeline
+
+    def _depth_of(self, header: Header, camera: CameraModel) -> np.ndarray | None:
+        """The depth image that belongs to an image; hands are placed without it where it fails."""
+        if self._depth is None:
+            return None
+        try:
+            return self._depth.belonging_to(header, camera)
+        except DepthError as error:
+            self._statistics.without_depth(error.reason)
+            self._complain(error.reason, str(error))
+            return None
 
     def _age(self, header: Header) -> float:
         """Seconds since the image's stamp."""
@@ -238,6 +313,10 @@ class HamerNode(LifecycleNode):
         if self._settings is not None:
             values["estimator"] = self._settings.estimator
             values["device"] = self._settings.device
+        if self._stages is not None:
+            values["engine"] = self._stages[1].engine
+            if isinstance(self._stages[0], GivenDetector):
+                values["frames without boxes"] = str(self._stages[0].frames_without_boxes)
         message.status = [status(f"{self.get_name()}: hands", level, text, values)]
         self._diagnostics.publish(message)
 
@@ -257,6 +336,13 @@ class HamerNode(LifecycleNode):
         if rate == 0.0:
             return DiagnosticStatus.ERROR, "images arrive but none can be processed; see the log"
         return DiagnosticStatus.OK, f"{rate:.1f} frames/s"
+
+
+def known_lengths(parameters: declared.Parameters) -> dict[Side, Size]:
+    """What is known of the hands before any image."""
+    if parameters.hand_length > 0:
+        return dict.fromkeys(Side, given(parameters.hand_length))
+    return load_sizes(sizes_file(), parameters.person)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from hamer_ros.detection import DETECTORS
+from hamer_ros.hamer.backends import BACKENDS, PRECISIONS
+from hamer_ros.nets.device import Device
 from hamer_ros.recovery import RECOVERERS
 
 
@@ -28,9 +31,19 @@ def _setting(
     limits: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
     live: bool = False,
+    parse: Callable[[str], object] = str,
 ) -> Any:
-    """One parameter; a live one takes effect at once, the others when the node is configured."""
-    metadata = {"description": description, "limits": limits, "choices": choices, "live": live}
+    """One parameter; a live one takes effect at once, the others when the node is configured.
+
+    parse: raises ValueError for texts that are no value of it.
+    """
+    metadata = {
+        "description": description,
+        "limits": limits,
+        "choices": choices,
+        "live": live,
+        "parse": parse,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -54,8 +67,29 @@ class Parameters:
     )
     device: str = _setting(
         "cpu",
-        "Where the nets run.",
-        choices=("cpu", "cuda"),
+        "Where the nets run: cpu, cuda, or cuda:N for one of several GPUs.",
+        parse=Device.parse,
+    )
+    checkpoint: str = _setting(
+        "",
+        "HaMeR's weights, for estimator hamer: path of hamer.ckpt, of a .safetensors, of an"
+        " exported .onnx, or of the folder _DATA that HaMeR's scripts fill.",
+    )
+    mano: str = _setting(
+        "",
+        "MANO's right hand, for estimator hamer: path of MANO_RIGHT.pkl. Empty takes it from the"
+        " folder given as checkpoint.",
+    )
+    backend: str = _setting(
+        "torch",
+        "What runs HaMeR's network; onnxruntime and tensorrt need `hamer_ros export` once.",
+        choices=BACKENDS,
+    )
+    precision: str = _setting(
+        "auto",
+        "Of the matrices of HaMeR's backbone; auto is the fastest of those that the device"
+        " computes well.",
+        choices=PRECISIONS,
     )
     image_transport: str = _setting(
         "raw",
@@ -73,6 +107,31 @@ class Parameters:
         " distances are then a guess. 0 refuses such images.",
         limits=(0.0, 170.0),
         live=True,
+    )
+    detector_model: str = _setting(
+        "",
+        "For detector onnx a net that finds hands, for vitpose one that finds people: path of an"
+        " ONNX file, YOLO or RTMDet, recognised by its outputs.",
+    )
+    detector_classes: str = _setting(
+        "",
+        "Names of that net's classes in order, comma-separated, such as left,right or hand. Empty"
+        " takes them from the file.",
+    )
+    min_score: float = _setting(
+        0.4,
+        "Score (0 to 1) below which a box of detector onnx is left out.",
+        limits=(0.0, 1.0),
+    )
+    vitpose: str = _setting(
+        "",
+        "For detector vitpose: path of wholebody.pth. Empty takes it from the folder _DATA given"
+        " as checkpoint.",
+    )
+    max_box_wait: float = _setting(
+        0.2,
+        "Seconds that an image waits for its boxes with detector given.",
+        limits=(0.01, 5.0),
     )
     max_hands: int = _setting(
         4,
@@ -109,6 +168,21 @@ class Parameters:
         "",
         "Put before hand_left and hand_right, for several cameras on one robot.",
     )
+    hand_length: float = _setting(
+        0.0,
+        "Metres from the wrist along the middle finger to its tip, of both hands. 0 takes what"
+        " ~/calibrate_hand learnt, or else people's average.",
+        limits=(0.0, 0.3),
+    )
+    person: str = _setting(
+        "default",
+        "Whose hands these are: calibrated lengths are kept under this name.",
+    )
+    use_depth: bool = _setting(
+        False,
+        "Subscribe to depth, aligned with the image (16UC1 millimetres or 32FC1 metres), which"
+        " gives the size and distance of hands.",
+    )
     silence_after: float = _setting(
         2.0,
         "Seconds without an image after which diagnostics report an error.",
@@ -121,7 +195,7 @@ def declare(node: Node) -> None:
     """Declare all parameters with their description and range, and check what is set later."""
     for field in dataclasses.fields(Parameters):
         node.declare_parameter(field.name, field.default, _descriptor(field))
-    node.add_on_set_parameters_callback(_check_choices)
+    node.add_on_set_parameters_callback(_check)
 
 
 def read(node: Node) -> Parameters:
@@ -132,7 +206,7 @@ def read(node: Node) -> Parameters:
     """
     names = [field.name for field in dataclasses.fields(Parameters)]
     parameters = node.get_parameters(names)
-    verdict = _check_choices(parameters)
+    verdict = _check(parameters)
     if not verdict.successful:
         raise ValueError(verdict.reason)
     return Parameters(**{parameter.name: parameter.value for parameter in parameters})
@@ -161,11 +235,17 @@ def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
     return descriptor
 
 
-def _check_choices(parameters: list[Parameter]) -> SetParametersResult:
-    choices = {f.name: f.metadata["choices"] for f in dataclasses.fields(Parameters)}
+def _check(parameters: list[Parameter]) -> SetParametersResult:
+    known = {field.name: field.metadata for field in dataclasses.fields(Parameters)}
     for parameter in parameters:
-        allowed = choices.get(parameter.name)
+        if (meta := known.get(parameter.name)) is None:
+            continue
+        allowed = meta["choices"]
         if allowed and parameter.value not in allowed:
             reason = f"{parameter.name} is '{parameter.value}'; known are: {', '.join(allowed)}"
             return SetParametersResult(successful=False, reason=reason)
+        try:
+            meta["parse"](parameter.value)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
     return SetParametersResult(successful=True)

@@ -1,0 +1,135 @@
+"""Area ``hamer``: HaMeR's crops and network; on a CPU, or on a GPU with ``--device cuda``.
+
+The network has its full size and seeded weights: no figure here depends on the trained ones.
+Needs torch, numpy and OpenCV, and no ROS.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from hamer_ros.bench.golden import MEAN, STD, mano_fields, picture, recorded
+from hamer_ros.bench.hamer_gpu import measure_gpu
+from hamer_ros.bench.hamer_load import measure_load
+from hamer_ros.bench.official_crops import official_crops
+from hamer_ros.bench.records import Record
+from hamer_ros.bench.seeded import seeded_network
+from hamer_ros.hamer.crops import cut_crops, hand_square
+from hamer_ros.hamer.output import Backend
+from hamer_ros.hamer.torch_backend import choose_precision, put_on
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hand_model.skinning import forward
+from hamer_ros.hands import Side
+from hamer_ros.nets.device import Device
+
+ROUNDS = 7
+HANDS = {
+    "right": ([200, 100, 330, 260], 1),
+    "left": ([200, 100, 330, 260], 0),
+    "left_large": ([300, 60, 820, 700], 0),
+}
+"""Case -> a hand's box in a 720p image, and whether it is a right one."""
+
+LIMITS_MM = {"fp32": (0.01, 0.01), "bf16": (0.5, 2.0), "fp16": (0.5, 2.0)}
+"""Mean and worst distance of a vertex from the official one that a precision may have."""
+
+
+def measure_hamer(out: Path, device: Device) -> list[Record]:
+    """Every figure that the device has."""
+    fast = choose_precision("auto", device)
+    records = _crops()
+    print("making seeded weights ...", flush=True)
+    network = seeded_network()
+    if device.kind == "cpu":
+        backends = {
+            name: put_on(network if name == "fp32" else copy.deepcopy(network), name, device)
+            for name in {"fp32", fast}
+        }
+        for name, backend in backends.items():
+            print(f"{name}: {backend.description}", flush=True)
+            records += _parity(backend, name, "")
+        records.append(_cpu_speedup(backends, fast))
+        del backends
+        return records + measure_load(out, network)
+    for name in ("fp32", fast):
+        records += _parity(put_on(copy.deepcopy(network), name, device), name, "gpu_")
+        torch.cuda.empty_cache()
+    return records + measure_gpu(network, fast, device)
+
+
+def _crops() -> list[Record]:
+    """Two hands of a 720p image cut, against HaMeR's own pre-processing."""
+    rgb = picture()
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    height, width = rgb.shape[:2]
+    records = []
+    for case, (box, right) in HANDS.items():
+        boxes, rights = np.array([box, box], float), np.array([right, right])
+        side = Side.RIGHT if right else Side.LEFT
+
+        def ours(boxes: np.ndarray = boxes, side: Side = side) -> object:
+            return cut_crops([(rgb, hand_square(b, side, width, height)) for b in boxes])
+
+        def peer(boxes: np.ndarray = boxes, rights: np.ndarray = rights) -> object:
+            return official_crops(bgr, boxes, rights)
+
+        try:
+            times = _medians({"ours": ours, "peer": peer}, rounds=30)
+        except ImportError as error:  # scikit-image, which the peer filters large hands with
+            print(f"crop_speedup/{case} left out: {error}")
+            continue
+        told = f"HaMeR's own pre-processing, {1e3 * times['peer']:.1f} ms, OpenCV {cv2.__version__}"
+        speedup = times["peer"] / times["ours"]
+        records.append(Record(f"hamer/crop_speedup/{case}", speedup, "x", told, 1.0))
+    return records
+
+
+def _parity(backend: Backend, precision: str, where: str) -> list[Record]:
+    """Distance of the vertices from those of the official implementation on the same weights."""
+    expected = recorded("batch")
+    model = HandModel.from_fields("made up", mano_fields(), "golden")
+    output = backend((expected["pixels"] - MEAN[:, None, None]) / STD[:, None, None])
+    rotations = np.concatenate([output.global_orient[:, None], output.hand_pose], axis=1)
+    vertices = [
+        forward(model, turns, betas).vertices
+        for turns, betas in zip(rotations.astype(float), output.betas.astype(float), strict=True)
+    ]
+    distances = 1e3 * np.linalg.norm(np.stack(vertices) - expected["vertices"], axis=-1)
+    plain = not where and precision == "fp32"
+    name = "hamer/parity_vertices_mm" + ("" if plain else f"/{where}{precision}")
+    mean_limit, limit = LIMITS_MM[precision]
+    told = "the limit; distance from the official implementation"
+    return [
+        Record(name, float(distances.mean()), "mm", told, mean_limit),
+        Record(f"{name}_max", float(distances.max()), "mm", told, limit),
+    ]
+
+
+def _cpu_speedup(backends: Mapping[str, Backend], fast: str) -> Record:
+    """One crop in the precision chosen for this CPU, against the plain network, taking turns."""
+    crop = np.random.default_rng(0).normal(size=(1, 3, 256, 256)).astype(np.float32)
+    work = {name: partial(backend, crop) for name, backend in backends.items()}
+    times = _medians(work, ROUNDS)
+    for name, seconds in times.items():
+        print(f"{name}: {1e3 * seconds:.0f} ms per crop")
+    told = f"fp32, {times['fp32']:.2f} s; {fast} takes {times[fast]:.2f} s"
+    return Record("hamer/cpu_speedup", times["fp32"] / times[fast], "x", told, 1.0)
+
+
+def _medians(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Seconds of each, in turns: what else runs on the machine slows all of them down."""
+    spent: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, run in work.items():
+            begin = time.perf_counter()
+            run()
+            spent[name].append(time.perf_counter() - begin)
+    return {name: float(np.median(times)) for name, times in spent.items()}

@@ -1,0 +1,122 @@
+"""Any ONNX net that finds boxes, given by its path.
+
+The size of the input comes from the file, or is 640 x 640 where the file leaves it open; how the
+outputs are to be read is told by their shapes, which the net shows on an empty image.  With the
+style of the outputs goes that of the input: RTMDet, as MMDeploy writes it, takes BGR less the mean
+over the standard deviation of ImageNet; the YOLO family takes RGB from 0 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hamer_ros.detection.box_classes import ClassesError, parse_names
+from hamer_ros.detection.box_outputs import (
+    ScoredBoxes,
+    Style,
+    UnknownOutputsError,
+    decode,
+    recognise,
+)
+from hamer_ros.detection.letterbox import Letterbox
+from hamer_ros.nets.device import Provider
+from hamer_ros.nets.session import CPU, Net
+
+OPEN_SIZE = 640
+"""Side of the input where the file leaves it open."""
+
+BGR_MEAN = np.array([103.53, 116.28, 123.675], np.float32)
+BGR_STD = np.array([57.375, 57.12, 58.395], np.float32)
+"""Of MMDetection's preprocessor, levels of 0 to 255."""
+
+
+class BoxNetError(ValueError):
+    """The file is not a net of boxes that is understood; the text names it and what it has."""
+
+
+class _DescribedNet(Net):
+    """A net that tells what it takes."""
+
+    @property
+    def input_shape(self) -> list[int | str | None]:
+        return self._session.get_inputs()[0].shape
+
+    @property
+    def input_type(self) -> str:
+        return self._session.get_inputs()[0].type
+
+    @property
+    def n_inputs(self) -> int:
+        return len(self._session.get_inputs())
+
+
+class BoxNet:
+    """Finds boxes in images with an ONNX net.
+
+    path: the ONNX file.
+    classes: names of its classes in their order; those in the file's metadata where empty.
+
+    Raises FileNotFoundError; BoxNetError where the input or the outputs are none of those that are
+    understood; ProviderError.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        classes: tuple[str, ...] = (),
+        providers: tuple[Provider, ...] = CPU,
+        threads: int = 1,
+    ) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        self._net = _DescribedNet(path, providers, threads)
+        try:
+            self.names = classes or _names(self._net.metadata)
+            self._width, self._height = _input_size(self._net)
+            outputs = self._net(np.zeros((1, 3, self._height, self._width), np.float32))
+            self._style = recognise(outputs, self._n_named)
+        except (BoxNetError, ClassesError, UnknownOutputsError) as error:
+            raise BoxNetError(f"{path}: {error}") from error
+        self.n_classes = self._n_named
+        if self.n_classes is None and self._style not in (Style.WITH_LABELS, Style.FINAL):
+            self.n_classes = decode(self._style, outputs, None).scores.shape[1]
+
+    @property
+    def _n_named(self) -> int | None:
+        return None if self.names is None else len(self.names)
+
+    def __call__(self, rgb: np.ndarray) -> ScoredBoxes:
+        """All boxes in an image (H, W, 3) uint8, in its pixels, overlapping ones included."""
+        height, width = rgb.shape[:2]
+        letterbox = Letterbox(self._width, self._height, width, height)
+        seen = letterbox.cut(rgb)
+        if self._style is Style.WITH_LABELS:
+            values = (seen[..., ::-1] - BGR_MEAN) / BGR_STD
+        else:
+            values = seen.astype(np.float32) / 255
+        outputs = self._net(np.ascontiguousarray(values.transpose(2, 0, 1)[None]))
+        found = decode(self._style, outputs, self.n_classes)
+        return ScoredBoxes(letterbox.to_image(found.boxes), found.scores)
+
+
+def _names(metadata: Mapping[str, str]) -> tuple[str, ...] | None:
+    return parse_names(metadata["names"]) if metadata.get("names") else None
+
+
+def _input_size(net: _DescribedNet) -> tuple[int, int]:
+    """Width and height of the input, pixels."""
+    shape = net.input_shape
+    # A dimension that the file leaves open is a name or None.
+    is_image = len(shape) == 4 and (shape[0] in (1, None) or isinstance(shape[0], str))
+    is_image = is_image and (shape[1] in (3, None) or isinstance(shape[1], str))
+    if net.n_inputs != 1 or not is_image or net.input_type != "tensor(float)":
+        raise BoxNetError(
+            f"it takes {net.n_inputs} input(s), the first {net.input_type} {shape}; understood is "
+            "one image, float (1, 3, height, width)"
+        )
+    if isinstance(shape[2], int) and isinstance(shape[3], int):
+        return shape[3], shape[2]
+    return OPEN_SIZE, OPEN_SIZE

@@ -1,0 +1,60 @@
+"""An image made to fit the input of a net: shrunk or grown as a whole, with bars beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+GREY = 114
+"""Of the bars, as YOLO and RTMDet are trained with."""
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Where an image lies in the input of a net.
+
+    width, height: of the input, pixels.
+    image_width, image_height: of the image, pixels.
+    """
+
+    width: int
+    height: int
+    image_width: int
+    image_height: int
+
+    @property
+    def inner(self) -> tuple[int, int]:
+        """Width and height of the image in the input, pixels."""
+        factor = min(self.width / self.image_width, self.height / self.image_height)
+        # A very long image must not vanish.
+        return (
+            max(1, round(factor * self.image_width)),
+            max(1, round(factor * self.image_height)),
+        )
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Left and top of the image in the input, pixels."""
+        inner_width, inner_height = self.inner
+        return (self.width - inner_width) // 2, (self.height - inner_height) // 2
+
+    def cut(self, rgb: np.ndarray) -> np.ndarray:
+        """The image (image_height, image_width, 3) uint8 as the input (height, width, 3) uint8."""
+        left, top = self.corner
+        inner_width, inner_height = self.inner
+        seen = np.full((self.height, self.width, 3), GREY, np.uint8)
+        seen[top : top + inner_height, left : left + inner_width] = cv2.resize(
+            rgb, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR
+        )
+        return seen
+
+    def to_image(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (N, 4) x_min, y_min, x_max, y_max of the input -> of the image, pixels.
+
+        Nets of boxes measure from the outer corner of the top-left pixel; we from its centre.
+        """
+        inner = np.array(self.inner)
+        factor = np.array([self.image_width, self.image_height]) / inner
+        return (boxes - np.tile(self.corner, 2)) * np.tile(factor, 2) - 0.5

@@ -1,0 +1,128 @@
+"""The detector ``vitpose``; see the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hamer_ros.detection.box_classes import ClassesError, person_class
+from hamer_ros.detection.box_follower import BoxFollower
+from hamer_ros.detection.box_net import BoxNet, BoxNetError
+from hamer_ros.detection.box_outputs import ScoredBoxes
+from hamer_ros.detection.boxes import SAME_IOU, distinct_boxes, suppress
+from hamer_ros.detection.detector import DEFAULT_OPTIONS, DetectorOptions
+from hamer_ros.detection.vitpose.crops import cut_crops, person_window
+from hamer_ros.detection.vitpose.heat_maps import HANDS, decode, merge_mirrored, person_hands
+from hamer_ros.detection.vitpose.network import VitPoseNetwork
+from hamer_ros.detection.vitpose.weights import load_network
+from hamer_ros.hands import Detection, Frame
+from hamer_ros.nets.device import CUDA_PROVIDER, Provider
+from hamer_ros.nets.session import CPU
+
+MIN_PERSON_SCORE = 0.5
+"""People with a lower score are not looked at."""
+
+
+class VitPoseDetector:
+    """Hands by way of people and their keypoints.
+
+    people: image (H, W, 3) uint8 RGB -> the boxes in it.
+    person: index of the class of people.
+    network: sees the keypoints of a person; it runs where its weights lie.
+    options: see DetectorOptions.
+    """
+
+    def __init__(
+        self,
+        people: Callable[[np.ndarray], ScoredBoxes],
+        person: int,
+        network: VitPoseNetwork,
+        options: DetectorOptions = DEFAULT_OPTIONS,
+    ) -> None:
+        self._people = people
+        self._person = person
+        self._network = network.eval()
+        self._device = next(network.parameters()).device
+        self._follower = BoxFollower(options)
+
+    @classmethod
+    def load(
+        cls,
+        options: DetectorOptions = DEFAULT_OPTIONS,
+        providers: tuple[Provider, ...] = CPU,
+        threads: int = 1,
+    ) -> VitPoseDetector:
+        """Build the detector with the files of the options, on the GPU where providers have CUDA.
+
+        Raises:
+            ValueError: a path is not given.
+            FileNotFoundError: there is no such file.
+            BoxNetError: ``options.model`` is no net of people that is understood.
+            CheckpointError: ``options.vitpose`` is not the weights of ViTPose+.
+            ProviderError: onnxruntime does not have one of ``providers``.
+        """
+        if not options.model or not options.vitpose:
+            raise ValueError(
+                "the detector 'vitpose' needs the path of an ONNX net that finds people and that "
+                "of ViTPose's wholebody.pth, which HaMeR's fetch_demo_data.sh brings"
+            )
+        path = Path(options.model).expanduser()
+        people = BoxNet(path, options.classes, providers, threads)
+        try:
+            person = person_class(people.names)
+        except ClassesError as error:
+            raise BoxNetError(f"{path}: {error}") from error
+        network = load_network(options.vitpose).to(_torch_device(providers))
+        return cls(people, person, network, options)
+
+    def reset(self) -> None:
+        """Forget the hands that are followed; numbers of regions are not used again."""
+        self._follower.reset()
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        """Hands in the next image, those that are followed longest first.
+
+        Where people overlap, or where a person's left hand was taken for the right one too, the
+        same hand has several boxes; unlike in HaMeR's demo only the surest of them stays.
+        """
+        windows = [person_window(box) for box in self._person_boxes(frame.rgb)]
+        found = []
+        if windows:
+            points, scores = decode(self._heat_maps(cut_crops(frame.rgb, windows)))
+            for window, own_points, own_scores in zip(windows, points, scores, strict=True):
+                found += person_hands(own_points, own_scores, window)
+        return self._follower.follow(frame.rgb, distinct_boxes(found))
+
+    def _person_boxes(self, rgb: np.ndarray) -> np.ndarray:
+        """(N, 4) pixels, best first."""
+        scored = self._people(rgb)
+        if scored.scores.shape[1] <= self._person:
+            return np.empty((0, 4))
+        scores = scored.scores[:, self._person]
+        chosen = (scores > MIN_PERSON_SCORE) & (scores >= scored.scores.max(axis=1))
+        boxes, scores = scored.boxes[chosen], scores[chosen]
+        return boxes[suppress(boxes, scores, SAME_IOU)]
+
+    def _heat_maps(self, crops: np.ndarray) -> np.ndarray:
+        """(B, 3, 256, 192) normalised -> (B, 42, 64, 48) of both hands."""
+        with torch.inference_mode():
+            seen = torch.from_numpy(crops).to(self._device)
+            # One after the other, so that the memory that is needed does not grow with the people.
+            maps = [
+                self._network(torch.stack([crop, crop.flip(2)]))[:, HANDS].cpu().numpy()
+                for crop in seen
+            ]
+        pairs = np.stack(maps)
+        return merge_mirrored(pairs[:, 0], pairs[:, 1])
+
+
+def _torch_device(providers: tuple[Provider, ...]) -> torch.device:
+    """The device that onnxruntime's providers mean."""
+    for provider in providers:
+        name, options = (provider, {}) if isinstance(provider, str) else provider
+        if name == CUDA_PROVIDER:
+            return torch.device("cuda", int(options.get("device_id", 0)))
+    return torch.device("cpu")

@@ -1,0 +1,90 @@
+"""Ways to run the network, chosen by name.
+
+torch
+    On a CPU or, as CUDA graphs, on a GPU.
+onnxruntime
+    An exported file (`hamer_ros.hamer.export`), on a CPU or a GPU, without torch.
+tensorrt
+    The same file, on a GPU through onnxruntime's TensorRT provider.
+
+What a way needs is imported when it is chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hamer_ros.hamer.crops import SIZE
+from hamer_ros.hamer.output import Backend
+from hamer_ros.nets.device import Device
+
+# ruff: noqa: PLC0415
+
+BACKENDS = ("torch", "onnxruntime", "tensorrt")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+class BackendError(RuntimeError):
+    """The network cannot be run as asked for; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How the network is run.
+
+    backend: one of `BACKENDS`.
+    precision: one of `PRECISIONS`, of the backbone's matrices; auto is the fastest of those that
+        the device computes well.  All else is computed in fp32.
+    device: where.
+    """
+
+    backend: str = "torch"
+    precision: str = "auto"
+    device: Device = field(default_factory=Device)
+
+
+def make_backend(checkpoint: Path, options: BackendOptions) -> Backend:
+    """Load the network and run it once.
+
+    checkpoint: .ckpt or .safetensors; for the backends other than torch it must have been exported,
+        and may be the exported .onnx itself.
+
+    Raises:
+        ValueError: an unknown backend or precision, or a file that is no checkpoint.
+        BackendError: a package, device or file is missing, or the memory does not suffice.
+    """
+    for name, known in (("backend", BACKENDS), ("precision", PRECISIONS)):
+        if (value := getattr(options, name)) not in known:
+            raise ValueError(f"{name} is '{value}'; known are: {', '.join(known)}")
+    backend = _load(checkpoint, options)
+    crop = np.random.default_rng(0).normal(size=(1, 3, SIZE, SIZE)).astype(np.float32)
+    output = backend(crop)
+    if not all(np.isfinite(values).all() for values in vars(output).values()):
+        raise BackendError(
+            f"{backend.description}: the network's results are not finite. In fp16 numbers beyond "
+            "65504 overflow: choose the precision bf16 or fp32; in fp32 the weights are damaged"
+        )
+    return backend
+
+
+def _load(checkpoint: Path, options: BackendOptions) -> Backend:
+    if options.backend != "torch":
+        try:
+            from hamer_ros.hamer.onnx_backend import OnnxBackend
+        except ImportError as error:
+            raise BackendError(
+                f"backend '{options.backend}' needs onnxruntime ({error}): pip install "
+                f"{'onnxruntime' if options.device.kind == 'cpu' else 'onnxruntime-gpu'}"
+            ) from error
+        return OnnxBackend.load(checkpoint, options)
+    try:
+        from hamer_ros.hamer.torch_backend import load_torch_backend
+    except ImportError as error:
+        raise BackendError(
+            f"backend 'torch' needs PyTorch ({error}): pip install torch, or export the checkpoint "
+            "on a machine that has it and choose the backend onnxruntime"
+        ) from error
+    return load_torch_backend(checkpoint, options)

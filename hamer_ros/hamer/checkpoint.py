@@ -1,0 +1,212 @@
+"""Read HaMeR's checkpoint, strictly and without running anything that it may contain.
+
+The official file is one of PyTorch Lightning: beside the weights it carries the configuration of
+the training as objects of yacs, omegaconf or Lightning.  Nothing of that is needed; those objects
+are read as empty stand-ins, so that none of the three packages is, either.
+
+Weights are mapped from the file into memory and used where they lie: loading takes the time of
+opening the file, and its pages are read when the network first runs.  The file must not be written
+to while the network is in use.
+"""
+
+from __future__ import annotations
+
+import pickle
+import types
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from hamer_ros.hamer.network import HamerConfig, HamerNetwork
+from hamer_ros.restricted_pickle import Inert, RestrictedUnpickler
+
+NOT_NEEDED = ("discriminator.", "mano.", "initialized")
+"""What keys of the checkpoint may begin with beside those of the network: the training's critic,
+and the hand model, which is read from MANO's own file."""
+
+_MAX_LISTED = 12
+
+
+class CheckpointError(ValueError):
+    """The file is not a checkpoint of this network; the text names the file and what is wrong."""
+
+
+def load_network(path: str | PathLike[str], config: HamerConfig | None = None) -> HamerNetwork:
+    """Build the network from the official .ckpt, or from .safetensors with the same keys.
+
+    config: dimensions, for a network of another size than the official one.
+
+    Returns the network on the CPU, float32, without gradients.
+
+    Raises FileNotFoundError; CheckpointError for a file of another kind, an incomplete one, one
+    that asks for code to be run, or keys that are missing, unexpected, or of another shape or type;
+    ImportError for .safetensors without that package.
+    """
+    path = Path(path)
+    weights = {
+        key: value
+        for key, value in read_weights(path).items()
+        if not str(key).startswith(NOT_NEEDED)
+    }
+    with torch.device("meta"):
+        network = HamerNetwork(HamerConfig() if config is None else config)
+    fit(network, weights, path)
+    return network
+
+
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """What a file holds under 'state_dict', or a .safetensors as a whole, mapped into memory.
+
+    Raises as `load_network`, but for keys.
+    """
+    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
+
+
+def fit(network: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
+    """Put weights into a network that was made on the meta device; no gradients from then on.
+
+    path: where the weights come from, for the message.
+    Raises CheckpointError where keys are missing, unexpected, or of another shape or type.
+    """
+    expected = network.state_dict()
+    problems = list(_differences(weights, expected))
+    if problems:
+        listed = "\n  ".join(problems[:_MAX_LISTED])
+        more = len(problems) - _MAX_LISTED
+        rest = f"\n  and {more} more" if more > 0 else ""
+        raise CheckpointError(
+            f"{path}: {_size_hint(weights, expected)}{len(problems)} of its keys do not fit:\n"
+            f"  {listed}{rest}"
+        )
+    network.load_state_dict(weights, assign=True)
+    network.requires_grad_(False).eval()
+
+
+def _differences(found: Mapping[str, Any], expected: Mapping[str, torch.Tensor]) -> Iterator[str]:
+    for key in [*expected, *(key for key in found if key not in expected)]:
+        is_there = _describe(found[key]) if key in found else "nothing"
+        should_be = _describe(expected[key]) if key in expected else "nothing"
+        if is_there != should_be:
+            yield f"{key}: found {is_there}, expected {should_be}"
+
+
+def _describe(value: object) -> str:
+    if not isinstance(value, torch.Tensor):
+        return f"a {type(value).__name__}"
+    return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+
+
+def _size_hint(found: Mapping[str, Any], expected: Mapping[str, torch.Tensor]) -> str:
+    """Say so where the backbone is just of another size."""
+    sizes = []
+    for weights in (found, expected):
+        embedding = weights.get("backbone.pos_embed")
+        blocks = {key.split(".")[2] for key in weights if key.startswith("backbone.blocks.")}
+        if not isinstance(embedding, torch.Tensor) or not blocks:
+            return ""
+        sizes.append(f"{len(blocks)} blocks of width {embedding.shape[-1]}")
+    if sizes[0] == sizes[1]:
+        return ""
+    return f"its vision transformer has {sizes[0]}, expected {sizes[1]}; "
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        from safetensors import SafetensorError  # noqa: PLC0415 - an optional package
+        from safetensors.torch import load_file  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportError(f"{path}: reading it needs `pip install safetensors`") from error
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path}: not a complete .safetensors file: {error}") from error
+
+
+def _read_pickled(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{path}: not a checkpoint, or only the beginning of one: {path.stat().st_size} bytes "
+            "that are no zip archive, as torch writes; fetch it again"
+        )
+    with zipfile.ZipFile(path) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            # torch.load would hand it to TorchScript, past our unpickler.
+            raise CheckpointError(f"{path}: is a TorchScript program, not a checkpoint")
+    try:
+        content = torch.load(
+            path,
+            map_location="cpu",
+            mmap=True,
+            weights_only=False,  # the unpickler that is given here restricts more
+            pickle_module=_PICKLE_MODULE,
+        )
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    # What torch and pickle raise for damaged files depends on where the damage is.
+    except Exception as error:
+        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {error!r}") from error
+    weights = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or isinstance(weights, Inert):
+        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
+        raise CheckpointError(f"{path}: holds no 'state_dict' of weights; it holds: {found}")
+    return weights
+
+
+def _rebuild_tensor(*arguments: Any) -> torch.Tensor:
+    return torch._utils._rebuild_tensor_v2(*arguments)
+
+
+def _rebuild_parameter(data: torch.Tensor, *_: object) -> torch.Tensor:
+    return data
+
+
+_INERT_PACKAGES = (
+    *(
+        "yacs",
+        "omegaconf",
+        "lightning",
+        "lightning_fabric",
+        "pytorch_lightning",
+        "numpy",
+        "pathlib",
+    ),
+    *("argparse", "typing"),
+)
+"""Of the training; nothing that they define is a weight."""
+
+_INERT_NAMES = (
+    *("torch.Size", "torch.device", "collections.defaultdict"),
+    *("copyreg._reconstructor", "_codecs.encode"),
+    *("builtins.bool", "builtins.bytes", "builtins.complex", "builtins.dict", "builtins.float"),
+    *("builtins.int", "builtins.list", "builtins.long", "builtins.object", "builtins.set"),
+    *("builtins.str", "builtins.tuple", "builtins.unicode"),
+)
+"""By which the objects of the training are put together."""
+
+
+class _CheckpointUnpickler(RestrictedUnpickler):
+    KNOWN: ClassVar[dict[str, Any]] = {
+        "collections.OrderedDict": OrderedDict,
+        "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+        "torch._utils._rebuild_parameter": _rebuild_parameter,
+        **dict.fromkeys(_INERT_NAMES, Inert),
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for a global name."""
+        package, _, _ = module.partition(".")
+        return Inert if package in _INERT_PACKAGES else super().find_class(module, name)
+
+
+_PICKLE_MODULE = types.SimpleNamespace(
+    __name__="hamer_ros.hamer.checkpoint", Unpickler=_CheckpointUnpickler
+)
+"""What `torch.load` takes its unpickler from."""

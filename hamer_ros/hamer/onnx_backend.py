@@ -1,0 +1,103 @@
+"""Run an exported network with onnxruntime, without torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from hamer_ros.hamer.backends import BackendError, BackendOptions
+from hamer_ros.hamer.crops import SIZE
+from hamer_ros.hamer.exported import EXPORT_COMMAND, INPUT, METADATA, exported_path
+from hamer_ros.hamer.output import HamerOutput
+from hamer_ros.nets.device import CPU_PROVIDER, CUDA_PROVIDER, TENSORRT_PROVIDER, Device, Provider
+from hamer_ros.nets.session import Net
+
+LARGEST_BATCH = 16
+"""Hands that TensorRT prepares for; the node follows no more."""
+
+
+class OnnxBackend:
+    """Runs a file that `hamer_ros export` has written.
+
+    path: the .onnx.  providers: onnxruntime's, the preferred one first.
+
+    Raises:
+        BackendError: another kind of file, or onnxruntime cannot load it.
+        ProviderError: onnxruntime does not have one of the providers.
+    """
+
+    def __init__(self, path: Path, providers: tuple[Provider, ...], where: str) -> None:
+        try:
+            self._net = Net(path, providers, threads=0)
+        # Its exceptions have no common class but this.
+        except Exception as error:
+            if type(error).__module__.startswith("hamer_ros"):
+                raise
+            raise BackendError(f"{path}: onnxruntime cannot load it on {where}: {error}") from error
+        if METADATA not in self._net.metadata:
+            raise BackendError(f"{path} was not made by `{EXPORT_COMMAND}`")
+        self.precision = self._net.metadata[METADATA]
+        self.description = f"onnxruntime {onnxruntime.__version__}, {self.precision}, {where}"
+
+    @classmethod
+    def load(cls, checkpoint: Path, options: BackendOptions) -> OnnxBackend:
+        """Load the export of a checkpoint from the cache, or an .onnx as it is.
+
+        Raises:
+            BackendError: it was not exported, or in another precision.
+        """
+        device, precision = options.device, options.precision
+        if precision == "bf16":
+            raise BackendError(f"backend '{options.backend}' runs fp32 or fp16, not bf16")
+        if options.backend == "tensorrt" and device.kind != "cuda":
+            raise BackendError("backend 'tensorrt' needs the device cuda")
+        given = checkpoint.suffix == ".onnx"
+        if precision == "auto" and (not given or options.backend == "tensorrt"):
+            precision = "fp32" if device.kind == "cpu" else "fp16"
+        if given:
+            path = checkpoint
+        else:
+            path = exported_path(checkpoint, precision)
+            if not path.is_file():
+                raise BackendError(
+                    f"{checkpoint} has not been exported in {precision}; do so once with: "
+                    f"{EXPORT_COMMAND} --checkpoint {checkpoint} --precision {precision}"
+                )
+        if options.backend == "tensorrt":
+            backend = cls(path, _tensorrt(device, path, precision), f"TensorRT on {device}")
+        else:
+            backend = cls(path, _plain(device), str(device))
+        if precision not in ("auto", backend.precision):
+            raise BackendError(f"{path} was exported in {backend.precision}, not in {precision}")
+        return backend
+
+    def __call__(self, crops: np.ndarray) -> HamerOutput:
+        """The hands of crops (B, 3, 256, 256) float32, normalised."""
+        return HamerOutput(*self._net(crops))
+
+
+def _plain(device: Device) -> tuple[Provider, ...]:
+    if device.kind == "cpu":
+        return device.providers
+    # By default fp32 is computed in tf32, with a precision of three digits.
+    options = {"device_id": str(device.index), "use_tf32": "0"}
+    return ((CUDA_PROVIDER, options), CPU_PROVIDER)
+
+
+def _tensorrt(device: Device, path: Path, precision: str) -> tuple[Provider, ...]:
+    """With engines kept beside the file: building one takes minutes."""
+    shape = f"{INPUT}:{{}}x3x{SIZE}x{SIZE}"
+    options = {
+        "device_id": str(device.index),
+        "trt_fp16_enable": "1" if precision == "fp16" else "0",
+        # Norms overflow in fp16.
+        "trt_layer_norm_fp32_fallback": "1",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(path.parent / "tensorrt"),
+        "trt_profile_min_shapes": shape.format(1),
+        "trt_profile_opt_shapes": shape.format(2),
+        "trt_profile_max_shapes": shape.format(LARGEST_BATCH),
+    }
+    return ((TENSORRT_PROVIDER, options), *_plain(device))

@@ -1,0 +1,40 @@
+"""What HaMeR's network says of each crop, whichever engine ran it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class HamerOutput:
+    """The hands of B crops, all as right hands: a left one was mirrored before.
+
+    global_orient: (B, 3, 3) rotation of the hand about its wrist, hand model -> crop's camera.
+    hand_pose: (B, 15, 3, 3) rotations of the finger joints relative to their parents, MANO order.
+    betas: (B, 10) shape coefficients.
+    camera: (B, 3) = (s, tx, ty), the weak-perspective camera of the crop; tx and ty in metres.
+    """
+
+    global_orient: np.ndarray
+    hand_pose: np.ndarray
+    betas: np.ndarray
+    camera: np.ndarray
+
+
+class Backend(Protocol):
+    """Runs the network.
+
+    description: what runs it, in which precision and where, in words for the log.
+    """
+
+    @property
+    def description(self) -> str:
+        """In words."""
+        ...
+
+    def __call__(self, crops: np.ndarray) -> HamerOutput:
+        """The hands of crops (B, 3, 256, 256) float32, normalised."""
+        ...

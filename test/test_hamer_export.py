@@ -1,0 +1,183 @@
+"""An exported network is torch's, or it is not there."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from hamer_ros.bench.golden import mano_fields
+from hamer_ros.cli import main
+from hamer_ros.hamer.backends import BackendError, BackendOptions, make_backend
+from hamer_ros.hamer.difference import vertex_distances
+from hamer_ros.hamer.exported import exported_path
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.nets.device import Device
+
+torch = pytest.importorskip("torch", reason="torch is optional")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+from hamer_small import SMALL, crops, small_network  # noqa: E402
+
+from hamer_ros.bench.seeded import seeded_network  # noqa: E402
+from hamer_ros.hamer import export  # noqa: E402
+from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
+from hamer_ros.nets.session import ProviderError  # noqa: E402
+
+TWENTIETH_OF_A_MILLIMETRE = 5e-5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A checkpoint, a cache, and the checkpoint's export in both precisions there."""
+    folder = tmp_path_factory.mktemp("export")
+    torch.save({"state_dict": small_network().state_dict()}, folder / "hamer.ckpt")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HAMER_ROS_CACHE", str(folder / "cache"))
+        load = export.load_network
+        patch.setattr(export, "load_network", lambda path: load(path, SMALL))
+        for precision in ("fp32", "fp16"):
+            arguments = ["--checkpoint", str(folder / "hamer.ckpt"), "--precision", precision]
+            assert main(["export", *arguments]) == 0
+    return folder
+
+
+@pytest.fixture
+def checkpoint(folder, monkeypatch):
+    monkeypatch.setenv("HAMER_ROS_CACHE", str(folder / "cache"))
+    return folder / "hamer.ckpt"
+
+
+def run_with(checkpoint, precision="auto", backend="onnxruntime", device="cpu"):
+    return make_backend(checkpoint, BackendOptions(backend, precision, Device.parse(device)))
+
+
+@pytest.mark.parametrize(
+    ("precision", "limit"), [("fp32", TWENTIETH_OF_A_MILLIMETRE), ("fp16", 2e-3)]
+)
+def test_any_number_of_hands_is_as_in_torch(checkpoint, precision, limit):
+    backend = run_with(checkpoint, precision)
+    assert f"{precision}, cpu" in backend.description
+    model = HandModel.from_fields("made up", mano_fields(), "golden")
+    exact = TorchBackend(small_network())
+    for n in (1, 2, 5):
+        found, expected = backend(crops(n)), exact(crops(n))
+        assert vertex_distances(found, expected, model).max() < limit
+        np.testing.assert_allclose(found.camera, expected.camera, rtol=50 * limit)
+    # fp16 is told apart from fp32 by what it rounds.
+    distance = vertex_distances(backend(crops(2)), exact(crops(2)), model).max()
+    assert bool(distance > 5e-6) is (precision == "fp16")
+
+
+def test_the_network_of_full_size(tmp_path):
+    """Under a minute and 6 GB: the check is that of the export itself."""
+    lines = []
+    export.export_network(seeded_network(), "fp32", tmp_path / "net.onnx", 256, lines.append)
+    assert (tmp_path / "net.onnx.data").stat().st_size > 2.6e9
+    # Far inside of what is allowed: both compute the same sums.
+    error = float(re.search(r"within ([0-9.]+) mm", lines[-1]).group(1))
+    assert error < 0.01
+
+
+def test_on_a_cpu_auto_is_fp32(checkpoint):
+    assert ", fp32, cpu" in run_with(checkpoint).description
+
+
+def test_it_is_made_once(checkpoint, capsys):
+    path = exported_path(checkpoint, "fp32")
+    before = path.stat().st_mtime_ns
+    assert main(["export", "--checkpoint", str(checkpoint)]) == 0
+    assert f"exported in fp32 before: {path}" in capsys.readouterr().out
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_file_of_its_own_is_found_again_elsewhere(checkpoint, tmp_path, monkeypatch):
+    """Without the checkpoint and without torch, say on a robot."""
+    (tmp_path / "a").mkdir()
+    export.export_network(small_network(), "fp16", tmp_path / "a" / "net.onnx", 256, lambda _: None)
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["net.onnx", "net.onnx.data"]
+    (tmp_path / "a").rename(tmp_path / "b")
+    path = tmp_path / "b" / "net.onnx"
+    assert ", fp16, cpu" in run_with(path).description
+    with pytest.raises(BackendError, match="exported in fp16, not in fp32"):
+        run_with(path, "fp32")
+
+
+def test_a_wrong_export_is_not_stored(tmp_path, monkeypatch):
+    """As if the exporter had forgotten something."""
+    monkeypatch.setattr(export, "vertex_distances", lambda *_: np.array([[1e-4]]))
+    with pytest.raises(export.ExportError, match=r"differs from torch's by 0.100 mm"):
+        export.export_network(small_network(), "fp32", tmp_path / "net.onnx", 256, lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_exported(tmp_path, capsys, monkeypatch):
+    assert main(["export", "--checkpoint", str(tmp_path / "none.ckpt")]) == 1
+    assert "none.ckpt" in capsys.readouterr().err
+    (tmp_path / "bad.ckpt").write_bytes(b"nothing")
+    assert main(["export", "--checkpoint", str(tmp_path / "bad.ckpt")]) == 1
+    assert "not a checkpoint" in capsys.readouterr().err
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    assert main(["export", "--checkpoint", str(tmp_path / "bad.ckpt")]) == 1
+    assert "pip install onnx onnxscript" in capsys.readouterr().err
+
+
+# What is asked for and what there is
+
+
+def test_a_checkpoint_that_was_not_exported(checkpoint, tmp_path):
+    other = tmp_path / "other.ckpt"
+    other.write_bytes(b"another one")
+    advice = f"hamer_ros export --checkpoint {other} --precision fp32"
+    with pytest.raises(BackendError, match=advice):
+        run_with(other)
+
+
+def test_precisions_and_devices_that_there_are_not(checkpoint):
+    with pytest.raises(BackendError, match="fp32 or fp16, not bf16"):
+        run_with(checkpoint, "bf16")
+    with pytest.raises(BackendError, match="needs the device cuda"):
+        run_with(checkpoint, backend="tensorrt")
+
+
+@pytest.mark.parametrize(
+    ("backend", "provider"),
+    [("onnxruntime", "CUDAExecutionProvider"), ("tensorrt", "TensorrtExecutionProvider")],
+)
+def test_a_missing_provider_is_named(checkpoint, backend, provider):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if provider in onnxruntime.get_available_providers():
+        pytest.skip(f"{provider} is there")
+    with pytest.raises(ProviderError, match=f"{provider}.*onnxruntime-gpu"):
+        run_with(checkpoint, "fp32", backend, "cuda")
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "tensorrt"])
+def test_the_gpu_asked_for_is_the_gpu_used(checkpoint, monkeypatch, backend):
+    """As far as it can be seen without one: in what onnxruntime is told."""
+    from hamer_ros.hamer import onnx_backend  # noqa: PLC0415
+
+    told = {}
+    plain = onnx_backend.Net
+
+    def net(path, providers, threads):
+        told.update(p for p in providers if not isinstance(p, str))
+        return plain(path, threads=threads)
+
+    monkeypatch.setattr(onnx_backend, "Net", net)
+    run_with(checkpoint, "fp16", backend, "cuda:1")
+    assert {options["device_id"] for options in told.values()} == {"1"}
+    assert ("TensorrtExecutionProvider" in told) is (backend == "tensorrt")
+
+
+def test_other_files_are_refused(checkpoint, tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"not a net")
+    with pytest.raises(BackendError, match=r"net.onnx: onnxruntime cannot load it on cpu"):
+        run_with(path)
+
+
+def test_the_exporter_keeps_quiet(folder, tmp_path, capfd):
+    export.export_network(small_network(), "fp32", tmp_path / "net.onnx", 256, lambda _: None)
+    assert capfd.readouterr() == ("", "")
