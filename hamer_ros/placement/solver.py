@@ -100,116 +100,159 @@ class Solution:
 
 def solve(problem: Problem) -> Solution:
     """Solve all hands; one that cannot be solved comes out with values that are not finite."""
+    columns = _Columns(problem)
     rotation = problem.rotation
     translation = _linear_translation(problem)
-    whiten = _whitening(problem, problem.points, _mean_depth(problem, translation))
+    precision = columns.precision(columns.points, _mean_depth(problem, translation))
     count = np.maximum((problem.confidence > 0).sum(1), 4)
     noise = np.ones(len(translation))
     for step in range(MAX_STEPS):
-        linear = _linearise(problem, whiten, rotation, translation)
+        seen = columns.project(rotation, translation, precision)
         # Six unknowns absorb part of the noise: hence M / (M - 3).
-        spread = _median(linear.distance2, problem.confidence) / _MEDIAN_CHI2_2
+        spread = _median(seen.distance2, problem.confidence) / _MEDIAN_CHI2_2
         noise = np.maximum(spread * count / (count - 3.0), 1e-12)
-        weights = problem.confidence / (1 + linear.distance2 / (WIDTH**2 * noise[:, None])) ** 2
-        hessian, gradient = _normal_equations(problem, linear, weights, noise, rotation)
-        move = _limited(-np.linalg.solve(hessian, gradient[..., None])[..., 0], translation)
+        weights = problem.confidence / (1 + seen.distance2 / (WIDTH**2 * noise[:, None])) ** 2
+        normal = _normal_equations(problem, seen, weights / noise[:, None], precision, rotation)
+        move = _limited(-np.linalg.solve(normal.hessian, normal.gradient)[..., 0], translation)
         rotation = exp_so3(move[:, :3]) @ rotation
         translation = translation + move[:, 3:]
         if step > 0 and np.abs(move).max() < SETTLED:
             break
-    return _finish(problem, rotation, translation, noise)
+    return _finish(problem, columns, rotation, translation, noise)
 
 
 def _finish(
-    problem: Problem, rotation: np.ndarray, translation: np.ndarray, noise: np.ndarray
+    problem: Problem,
+    columns: _Columns,
+    rotation: np.ndarray,
+    translation: np.ndarray,
+    noise: np.ndarray,
 ) -> Solution:
     """Least squares over the keypoints that are believed."""
-    linear = _linearise(problem, None, rotation, translation)
-    whiten = _whitening(problem, linear.points, 1 / linear.inverse_depth)
+    seen = columns.project(rotation, translation, None)
+    precision = columns.precision(seen.points, 1 / seen.inverse_depth)
+    unknowns = np.full(len(noise), 6.0)
     for step in range(FINAL_STEPS + 1):
-        linear = _linearise(problem, whiten, rotation, translation)
-        believed = linear.distance2 < CUT**2 * np.maximum(noise, 1e-9)[:, None]
+        seen = columns.project(rotation, translation, precision)
+        believed = seen.distance2 < CUT**2 * np.maximum(noise, 1e-9)[:, None]
         weights = np.where(believed, problem.confidence, 0.0)
-        freedom = np.maximum(2 * (weights > 0).sum(1) - 6.0, 1.0)
-        noise = np.maximum((weights * linear.distance2).sum(1) / freedom, 1e-9)
+        freedom = np.maximum(2 * (weights > 0).sum(1) - unknowns, 1.0)
+        noise = np.maximum((weights * seen.distance2).sum(1) / freedom, 1e-9)
         if step == FINAL_STEPS:
             break
-        hessian, gradient = _normal_equations(problem, linear, weights, noise, rotation)
-        move = _limited(-np.linalg.solve(hessian, gradient[..., None])[..., 0], translation)
+        normal = _normal_equations(problem, seen, weights / noise[:, None], precision, rotation)
+        posterior = np.linalg.inv(normal.hessian)
+        move = _limited(-(posterior @ normal.gradient)[..., 0], translation)
         rotation = exp_so3(move[:, :3]) @ rotation
         translation = translation + move[:, 3:]
+        # What the prior decides, the residuals need not pay for.
+        turned = np.trace(posterior[:, :3, :3], axis1=1, axis2=2)
+        unknowns = 6.0 - turned / problem.rotation_sigma**2
     noise = np.maximum(noise, LEAST_NOISE)
-    hessian, _ = _normal_equations(problem, linear, weights, noise, rotation)
-    covariance = np.linalg.inv(hessian)
-    covariance = _with_wrist_error(problem, linear, weights, noise, covariance)
+    normal = _normal_equations(problem, seen, weights / noise[:, None], precision, rotation)
+    covariance = _with_wrist_error(problem, normal, noise, np.linalg.inv(normal.hessian))
     covariance *= _student_factor(freedom)[:, None, None]
     return Solution(rotation, translation, covariance, noise, weights > 0)
 
 
 @dataclass(frozen=True)
-class _Linear:
-    """The projection about a pose: whitened residuals and slopes.
+class _Seen:
+    """Keypoints as a pose predicts them; one row for each coordinate, one column a keypoint.
 
-    arms: (B, M, 3) R X_i.  points: (B, M, 2) projected.  inverse_depth: (B, M).
-    residual: (B, M, 2).  slope: (B, M, 2, 3) by the point.  distance2: (B, M).
+    arms: (B, 3, M) R X.  points: (B, 2, M).  inverse_depth: (B, M).  error: (B, 2, M) predicted
+    minus seen.  distance2: (B, M) squared, in standard deviations.
     """
 
     arms: np.ndarray
     points: np.ndarray
     inverse_depth: np.ndarray
-    residual: np.ndarray
-    slope: np.ndarray
+    error: np.ndarray
     distance2: np.ndarray
 
 
-def _linearise(
-    problem: Problem, whiten: np.ndarray | None, rotation: np.ndarray, translation: np.ndarray
-) -> _Linear:
-    arms = problem.joints @ rotation.transpose(0, 2, 1)
-    room = arms + translation[:, None]
-    inverse = 1 / np.maximum(room[..., 2], 0.5 * NEAREST)
-    points = room[..., :2] * inverse[..., None]
-    residual = points - problem.points
-    slope = np.zeros((*points.shape, 3))
-    slope[..., 0, 0] = slope[..., 1, 1] = inverse
-    slope[..., 2] = -points * inverse[..., None]
-    if whiten is not None:
-        residual = (whiten @ residual[..., None])[..., 0]
-        slope = whiten @ slope
-    return _Linear(arms, points, inverse, residual, slope, (residual**2).sum(-1))
+class _Columns:
+    """A problem with coordinates as rows, which numpy runs through fastest."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._joints = np.ascontiguousarray(problem.joints.transpose(0, 2, 1))
+        self.points = np.ascontiguousarray(problem.points.transpose(0, 2, 1))
+
+    def precision(self, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """(B, 3, M): xx, xy and yy of the inverse of C_i + s_j^2 J_i J_i^T."""
+        share = (self._problem.joint_sigma / depth) ** 2
+        u, v = points[:, 0], points[:, 1]
+        noise = self._problem.noise
+        xx = noise[..., 0, 0] + share * (1 + u * u)
+        xy = noise[..., 0, 1] + share * u * v
+        yy = noise[..., 1, 1] + share * (1 + v * v)
+        return np.stack([yy, -xy, xx], axis=1) / (xx * yy - xy * xy)[:, None]
+
+    def project(
+        self, rotation: np.ndarray, translation: np.ndarray, precision: np.ndarray | None
+    ) -> _Seen:
+        """Predict the keypoints; without a precision their distances are not of use."""
+        arms = rotation @ self._joints
+        room = arms + translation[:, :, None]
+        inverse = 1 / np.maximum(room[:, 2], 0.5 * NEAREST)
+        points = room[:, :2] * inverse[:, None]
+        error = points - self.points
+        du, dv = error[:, 0], error[:, 1]
+        xx, xy, yy = (1.0, 0.0, 1.0) if precision is None else precision.transpose(1, 0, 2)
+        distance2 = xx * du * du + 2 * xy * du * dv + yy * dv * dv
+        return _Seen(arms, points, inverse, error, distance2)
+
+
+@dataclass(frozen=True)
+class _Normal:
+    """Gauss-Newton by rotation and translation.
+
+    hessian: (B, 6, 6) and gradient: (B, 6, 1) of half the energy.
+    rows: (B, 2, 6, M) d point / d (w, t).  weighted: the same, times the precision.
+    """
+
+    hessian: np.ndarray
+    gradient: np.ndarray
+    rows: np.ndarray
+    weighted: np.ndarray
 
 
 def _normal_equations(
     problem: Problem,
-    linear: _Linear,
+    seen: _Seen,
     weights: np.ndarray,
-    noise: np.ndarray,
+    precision: np.ndarray,
     rotation: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Hessian (B, 6, 6) and gradient (B, 6) of half the energy by rotation and translation."""
-    rows = _rows(linear)
-    scaled = rows * (np.repeat(weights, 2, axis=1) / noise[:, None])[..., None]
-    hessian = scaled.transpose(0, 2, 1) @ rows
-    flat = linear.residual.reshape(len(rows), -1, 1)
-    gradient = (scaled.transpose(0, 2, 1) @ flat)[..., 0]
+) -> _Normal:
+    rows = _rows(seen)
+    xx, xy, yy = (weights[:, None] * precision).transpose(1, 0, 2)[:, :, None]
+    weighted = np.empty_like(rows)
+    weighted[:, 0] = xx * rows[:, 0] + xy * rows[:, 1]
+    weighted[:, 1] = xy * rows[:, 0] + yy * rows[:, 1]
+    across = rows.transpose(0, 1, 3, 2)
+    hessian = (weighted @ across).sum(1)
+    gradient = (weighted @ seen.error[..., None]).sum(1)
     information = 1 / problem.rotation_sigma**2
     # The prior's own left Jacobian is left out: it is 1 up to the square of the turn.
     turn = _turn(rotation @ problem.rotation.transpose(0, 2, 1))
     hessian[:, _ROTATION, _ROTATION] += information
+    gradient[:, :3, 0] += information * turn
     # Where nothing is believed, the hand stays where it is instead of dividing by nothing.
     hessian[:, 3 + _ROTATION, 3 + _ROTATION] += 1 / ROOM**2
-    gradient[:, :3] += information * turn
-    return hessian, gradient
+    return _Normal(hessian, gradient, rows, weighted)
 
 
-def _rows(linear: _Linear) -> np.ndarray:
-    """(B, 2 M, 6): d residual / d (w, t); with d x = w x arm + dt, that is (arm x slope, slope)."""
-    x, y, z = (linear.arms[:, :, None, k] for k in range(3))
-    a, b, c = (linear.slope[..., k] for k in range(3))
-    rows = np.empty((*linear.slope.shape[:3], 6))
-    rows[..., 0], rows[..., 1], rows[..., 2] = y * c - z * b, z * a - x * c, x * b - y * a
-    rows[..., 3:] = linear.slope
-    return rows.reshape(len(rows), -1, 6)
+def _rows(seen: _Seen) -> np.ndarray:
+    """(B, 2, 6, M) derivative of (x / z, y / z) for d(x, y, z) = w x arm + dt."""
+    x, y, z = seen.arms.transpose(1, 0, 2)
+    u, v = seen.points.transpose(1, 0, 2)
+    rows = np.zeros((len(x), 2, 6, x.shape[1]))
+    rows[:, 0, 0], rows[:, 0, 1], rows[:, 0, 2] = -u * y, z + u * x, -y
+    rows[:, 1, 0], rows[:, 1, 1], rows[:, 1, 2] = -z - v * y, v * x, x
+    rows[:, 0, 3] = rows[:, 1, 4] = 1
+    rows[:, 0, 5], rows[:, 1, 5] = -u, -v
+    rows *= seen.inverse_depth[:, None, None]
+    return rows
 
 
 def _turn(rotation: np.ndarray) -> np.ndarray:
@@ -221,11 +264,7 @@ def _turn(rotation: np.ndarray) -> np.ndarray:
 
 
 def _with_wrist_error(
-    problem: Problem,
-    linear: _Linear,
-    weights: np.ndarray,
-    noise: np.ndarray,
-    covariance: np.ndarray,
+    problem: Problem, normal: _Normal, noise: np.ndarray, covariance: np.ndarray
 ) -> np.ndarray:
     """Add that the recovered wrist is itself off by d ~ N(0, k s_j^2 I).
 
@@ -234,9 +273,8 @@ def _with_wrist_error(
     """
     if problem.joint_sigma == 0.0:
         return covariance
-    wrist = _rows(linear)[:, :2]
-    scaled = wrist * (weights[:, :1] / noise[:, None])[..., None]
-    gain = covariance @ scaled.transpose(0, 2, 1) @ wrist[..., 3:]
+    wrist = normal.weighted[..., 0].transpose(0, 2, 1) @ normal.rows[:, :, 3:, 0]
+    gain = covariance @ wrist
     variance = (noise * problem.joint_sigma**2)[:, None, None]
     out = covariance.copy()
     out[:, :, 3:] -= variance * gain
@@ -286,21 +324,9 @@ def _linear_translation(problem: Problem) -> np.ndarray:
 
 
 def _mean_depth(problem: Problem, translation: np.ndarray) -> np.ndarray:
+    """(B, 1) metres of the middle of the joints."""
     arms = problem.joints.mean(1)[:, None] @ problem.rotation.transpose(0, 2, 1)
     return np.maximum(arms[..., 2] + translation[:, 2:], NEAREST)
-
-
-def _whitening(problem: Problem, points: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """(B, M, 2, 2) inverse Cholesky factors of C_i + s_j^2 J_i J_i^T."""
-    along = points[..., :, None] * points[..., None, :]
-    share = (problem.joint_sigma / depth) ** 2
-    covariance = problem.noise + share[..., None, None] * (np.eye(2) + along)
-    a, b, c = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
-    whiten = np.zeros_like(covariance)
-    whiten[..., 0, 0] = 1 / np.sqrt(a)
-    whiten[..., 1, 1] = 1 / np.sqrt(c - b * b / a)
-    whiten[..., 1, 0] = -b / a * whiten[..., 1, 1]
-    return whiten
 
 
 def _limited(move: np.ndarray, translation: np.ndarray) -> np.ndarray:
