@@ -7,6 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers import CAMERA, MIRROR, MODEL, hand_at
+from hypothesis import assume
+from hypothesis import given as given_any
+from hypothesis import strategies as st
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.hands import Frame, Landmarks, PlacedHand, Side, Unplaced
@@ -53,6 +56,45 @@ def test_without_noise_there_is_no_error(camera, degrees_off, side):
         np.testing.assert_allclose(placed.translation, translation, atol=1e-5)
         np.testing.assert_allclose(placed.rotation, rotation, atol=1e-5)
         assert placed.rms_px < 1e-3
+
+
+turns = st.tuples(*[st.floats(-3, 3)] * 3)
+
+
+@given_any(
+    turns,
+    st.floats(0, 45),
+    st.floats(0, 2 * np.pi),
+    st.floats(0.35, 1.2),
+    st.sampled_from([CAMERA, PLUMB_BOB, FISHEYE]),
+    st.sampled_from(list(Side)),
+    st.integers(0, 50),
+)
+def test_every_hand_in_front_of_any_camera_is_found_where_it_is(
+    turn, degrees_off, azimuth, distance, camera, side, seed
+):
+    aside = np.radians(degrees_off)
+    ray = np.array(
+        [np.cos(azimuth) * np.sin(aside), np.sin(azimuth) * np.sin(aside), np.cos(aside)]
+    )
+    rotation, translation = exp_so3(np.array(turn)), distance * ray
+    hand = hand_at(rotation, translation, side, camera, seed)
+    assume((hand.joints @ rotation.T + translation)[:, 2].min() > 0.1)
+    # A lens' polynomial folds over outside of the field that it was fitted to.
+    assume(np.allclose(camera.project(camera.unproject(hand.keypoints)), hand.keypoints, atol=1e-6))
+    placed = place(hand, camera)
+    np.testing.assert_allclose(placed.translation, translation, atol=5e-5)
+    assert np.degrees(np.linalg.norm(log_so3(placed.rotation @ rotation.T))) < 0.01
+
+
+@given_any(turns, st.floats(0.5, 2.0))
+def test_a_hand_twice_as_large_is_twice_as_far(turn, factor):
+    rotation, translation = exp_so3(np.array(turn)), np.array([0.05, -0.02, 0.5])
+    hand = hand_at(rotation, translation)
+    larger = dataclasses.replace(hand, joints=factor * hand.joints)
+    a, b = place(hand, CAMERA), place(larger, CAMERA)
+    np.testing.assert_allclose(b.translation, factor * a.translation, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(b.rotation, a.rotation, atol=1e-6)
 
 
 def test_a_wrong_orientation_is_turned_back():
