@@ -17,7 +17,7 @@ ARGUMENTS = {
         "Topic of its CameraInfo; when empty, camera_info beside the image topic.",
     ),
     "image_transport": ("raw", "raw, or compressed for CompressedImage on image_topic/compressed."),
-    "estimator": ("landmarks", "How hands are recovered: landmarks or hamer."),
+    "estimator": ("landmarks", "How hands are recovered: landmarks, hamer or ensemble."),
     "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
     "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),
     "backend": ("torch", "For estimator hamer: torch, onnxruntime or tensorrt."),
