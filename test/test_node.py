@@ -63,8 +63,13 @@ class Robot:
         self.listen(HandMeshArray, "/hamer/hands")
         self.listen(TFMessage, "/tf")
         self.listen(DiagnosticArray, "/diagnostics")
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
+
+    def _spin(self) -> None:
+        while not self._closing.is_set():
+            self._executor.spin_once(timeout_sec=0.05)
 
     def listen(self, kind: type, topic: str, qos: QoSProfile | int = 10) -> None:
         self.heard[topic] = []
@@ -121,8 +126,9 @@ class Robot:
         return heard
 
     def close(self) -> None:
-        self._executor.shutdown()
+        self._closing.set()
         self._thread.join()
+        self._executor.shutdown()
         self.node.destroy_node()
         self.other.destroy_node()
 
