@@ -14,7 +14,7 @@ from hamer_ros.hamer.output import HamerOutput
 from hamer_ros.nets.device import Device
 
 torch = pytest.importorskip("torch", reason="torch is optional")
-from hamer_ros.bench import hamer_gpu  # noqa: E402
+from hamer_ros.bench import hamer_frame, hamer_gpu  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,17 +35,13 @@ class Toy:
 
 
 def test_the_measurements_of_a_gpu(monkeypatch, capsys):
-    monkeypatch.setattr(hamer_gpu, "put_on", lambda network, precision, device: Toy())
     monkeypatch.setattr(hamer_gpu, "_matmul_rate", lambda device, precision: 700e12)
     monkeypatch.setattr(hamer_gpu, "_bandwidth", lambda device: 4e12)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
     monkeypatch.setattr(hamer_gpu, "RUNS", 3)
     monkeypatch.setattr(hamer_gpu, "WARM_UP", 1)
-    records = {r.name: r for r in hamer_gpu.measure_gpu(None, "fp16", Device("cuda"))}
-    assert list(records) == [
-        *(f"hamer/gpu_p50_ms/b{size}" for size in (1, 2, 4, 8)),
-        "hamer/gpu_frame_p99_ms",
-    ]
+    records = {r.name: r for r in hamer_gpu.measure_gpu(Toy(), "fp16", Device("cuda"))}
+    assert list(records) == [f"hamer/gpu_p50_ms/b{size}" for size in (1, 2, 4, 8)]
     # 251.1 GFLOP at 700 TFLOP/s; for a single hand reading 1.26 GB at 4 TB/s takes almost as long.
     assert records["hamer/gpu_p50_ms/b1"].reference_value == pytest.approx(0.3587, abs=1e-3)
     assert records["hamer/gpu_p50_ms/b8"].reference_value == pytest.approx(2.87, abs=1e-2)
@@ -53,7 +49,17 @@ def test_the_measurements_of_a_gpu(monkeypatch, capsys):
     assert (
         "NVIDIA H200: 700 TFLOP/s in a matrix product of 989 by its data sheet, 4000 GB/s" in said
     )
+
+
+def test_whole_images_are_measured_with_and_without_the_node(monkeypatch, capsys):
+    monkeypatch.setattr(hamer_frame, "SECONDS", 0.1)
+    monkeypatch.setattr(hamer_frame, "find_spec", lambda name: None)
+    records = {r.name: r.value for r in hamer_frame.measure_frame(Toy(), "gpu")}
+    assert list(records) == ["hamer/gpu_frame_p50_ms", "hamer/gpu_frame_p99_ms"]
+    assert 0 < records["hamer/gpu_frame_p50_ms"] <= records["hamer/gpu_frame_p99_ms"]
+    said = capsys.readouterr().out
     assert "frame: 2 hands placed" in said
+    assert "the node is left out: it needs ROS 2" in said
 
 
 def test_areas_that_lack_something_are_left_out_of_all(tmp_path, monkeypatch, capsys):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from hamer_ros.bench.golden import MEAN, STD, mano_fields, picture, recorded
+from hamer_ros.bench.hamer_frame import measure_frame
 from hamer_ros.bench.hamer_gpu import measure_gpu
 from hamer_ros.bench.hamer_load import measure_load
 from hamer_ros.bench.official_crops import official_crops
@@ -57,12 +58,15 @@ def measure_hamer(out: Path, device: Device) -> list[Record]:
             print(f"{name}: {backend.description}", flush=True)
             records += _parity(backend, name, "")
         records.append(_cpu_speedup(backends, fast))
+        records += measure_frame(backends[fast], "cpu")
         del backends
         return records + measure_load(out, network)
     for name in ("fp32", fast):
         records += _parity(put_on(copy.deepcopy(network), name, device), name, "gpu_")
         torch.cuda.empty_cache()
-    return records + measure_gpu(network, fast, device)
+    backend = put_on(network, fast, device)
+    print(backend.description, flush=True)
+    return [*records, *measure_gpu(backend, fast, device), *measure_frame(backend, "gpu")]
 
 
 def _crops() -> list[Record]:

@@ -9,18 +9,11 @@ from functools import partial
 import numpy as np
 import torch
 
-from hamer_ros.bench.golden import picture
 from hamer_ros.bench.records import Record
-from hamer_ros.camera import CameraModel
 from hamer_ros.hamer.cuda_backend import BATCHES
-from hamer_ros.hamer.network import HamerNetwork
-from hamer_ros.hamer.output import Backend, HamerOutput
-from hamer_ros.hamer.recoverer import HamerRecoverer
-from hamer_ros.hamer.torch_backend import DTYPES, put_on
-from hamer_ros.hand_model.model import HandModel
-from hamer_ros.hands import Detection, Frame, Side
+from hamer_ros.hamer.output import Backend
+from hamer_ros.hamer.torch_backend import DTYPES
 from hamer_ros.nets.device import Device
-from hamer_ros.pipeline import HandPipeline
 
 FLOPS = 251.1e9
 """Operations for one crop, two for a multiply-add."""
@@ -47,18 +40,14 @@ PEAKS = {
 
 RUNS = 200
 WARM_UP = 20
-WIDTH, HEIGHT = 1280, 720
-BOXES = ((([200, 100, 330, 260]), Side.LEFT), (([760, 300, 900, 470]), Side.RIGHT))
 
 
-def measure_gpu(network: HamerNetwork, precision: str, device: Device) -> list[Record]:
-    """Time of the network by batch size, copies included, and of a whole frame with two hands.
+def measure_gpu(backend: Backend, precision: str, device: Device) -> list[Record]:
+    """Time of the network by batch size, copies included.
 
     The reference of a batch is the larger of two times, measured in the same run: its operations at
     the rate of a large matrix product, and its weights at the speed of a large copy.
     """
-    backend = put_on(network, precision, device)
-    print(backend.description, flush=True)
     where = torch.device("cuda", device.index)
     rate, bandwidth = _matmul_rate(where, precision), _bandwidth(where)
     name = torch.cuda.get_device_name(where)
@@ -80,51 +69,7 @@ def measure_gpu(network: HamerNetwork, precision: str, device: Device) -> list[R
         print(f"batch {size}: {1e3 * p50:.2f} ms, {reached / rate:.0%} of the measured peak{share}")
         told = "what the chip takes at its measured peaks"
         records.append(Record(f"hamer/gpu_p50_ms/b{size}", 1e3 * p50, "ms", told, 1e3 * floor))
-    return [*records, _frame(backend)]
-
-
-class _GivenBoxes:
-    """A detector that always finds the same two hands."""
-
-    def detect(self, _: Frame) -> list[Detection]:
-        return [
-            Detection(np.array(box, float), side, 0.9, 0.9, region)
-            for region, (box, side) in enumerate(BOXES)
-        ]
-
-    def reset(self) -> None:
-        pass
-
-
-class _GivenScale:
-    """The backend, but every hand at half a metre: seeded weights put it anywhere."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self.description = backend.description
-
-    def __call__(self, crops: np.ndarray) -> HamerOutput:
-        found = self._backend(crops)
-        camera = np.tile([5.0, 0.0, 0.0], (len(crops), 1))
-        return HamerOutput(found.global_orient, found.hand_pose, found.betas, camera)
-
-
-def _frame(backend: Backend) -> Record:
-    """From a 720p image with two boxes to two placed meshes in the camera frame."""
-    camera = CameraModel.from_fov(WIDTH, HEIGHT, horizontal_fov=1.2)
-    recoverer = HamerRecoverer(_GivenScale(backend), HandModel.default())
-    pipeline = HandPipeline(camera, _GivenBoxes(), recoverer)
-    rgb, stamp, hands = picture(width=WIDTH, height=HEIGHT), 0.0, 0
-
-    def run() -> None:
-        nonlocal stamp, hands
-        stamp += 1 / 30
-        hands = len([hand.placed.vertices for hand in pipeline.process(rgb, stamp).hands])
-
-    p99 = float(np.percentile(_times(run), 99))
-    print(f"frame: {hands} hands placed")
-    return Record("hamer/gpu_frame_p99_ms", 1e3 * p99, "ms", "the time between images at 30 Hz",
-                  1e3 / 30)  # fmt: skip
+    return records
 
 
 def _times(run: Callable[[], object]) -> list[float]:
