@@ -35,7 +35,9 @@ ROTATION_SIGMA = math.radians(10.0)
 JOINT_SIGMA = 0.006 / 1.596
 """Standard deviation of a recovered joint along each axis, metres: a mean error of 6 mm."""
 PIXEL_SHARE = 0.01
-"""Standard deviation of a keypoint as a share of the hand's size in the image."""
+"""Standard deviation of a keypoint as a share of the hand's size in the image ..."""
+LEAST_PIXEL_SIGMA = 1.5
+"""... and at least, pixels: a small hand is not seen more finely than the image is."""
 MIN_KEYPOINTS = 6
 FORGET_AFTER = 2.0
 """Seconds after which the size of a hand that is gone is forgotten."""
@@ -162,7 +164,7 @@ def _evidence(hand: Hand) -> Keypoints:
     good = pixels[np.isfinite(pixels).all(1) & (confidence > 0)]
     # Three times the median radius is about the longer side of a hand, outliers or not.
     radius = middle(np.linalg.norm(good - middle(good), axis=1))
-    return Keypoints(pixels, confidence, PIXEL_SHARE * max(3 * float(radius), 8.0))
+    return Keypoints(pixels, confidence, max(PIXEL_SHARE * 3 * float(radius), LEAST_PIXEL_SIGMA))
 
 
 def _padded(keypoints: Keypoints, count: int) -> Keypoints:
