@@ -21,6 +21,7 @@ from hamer_ros.hamer.postprocess import (
 )
 from hamer_ros.hamer.recoverer import HamerRecoverer
 from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hand_model.skinning import forward
 from hamer_ros.hands import Detection, Frame, Side
 from hamer_ros.rotations import exp_so3, mirror_rotation
 
@@ -28,7 +29,6 @@ torch = pytest.importorskip("torch")
 from hamer_ros.bench.seeded import seeded_network  # noqa: E402
 from hamer_ros.hamer.rotation6d import matrix_from_6d  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
-from hamer_ros.hand_model.skinning_torch import TorchSkinning  # noqa: E402
 
 HUNDREDTH_OF_A_MILLIMETRE = 1e-5
 FIELDS = {"global_orient": 2e-5, "hand_pose": 2e-5, "betas": 2e-5}
@@ -69,8 +69,11 @@ def frame(backend):
 
 def skin(model, output):
     rotations = np.concatenate([output.global_orient[:, None], output.hand_pose], axis=1)
-    skinned = TorchSkinning(model)(torch.from_numpy(rotations), torch.from_numpy(output.betas))
-    return [array.numpy() for array in skinned]
+    hands = [
+        forward(model, turns, betas)
+        for turns, betas in zip(rotations.astype(float), output.betas.astype(float), strict=True)
+    ]
+    return np.stack([hand.vertices for hand in hands]), np.stack([hand.joints for hand in hands])
 
 
 # The network

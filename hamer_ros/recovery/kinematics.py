@@ -73,7 +73,6 @@ class Posed:
     rotation_vectors: np.ndarray
     rotations: np.ndarray
     joints: np.ndarray
-    rest_joints: np.ndarray
 
 
 class Kinematics:
@@ -110,7 +109,7 @@ class Kinematics:
         bone = _BONE_OF_LANDMARK
         arm = points - rest[bone]
         landmarks = joints[bone] + (rotations[bone] @ arm[:, :, None])[..., 0]
-        return Posed(landmarks, phi, rotations, joints, rest)
+        return Posed(landmarks, phi, rotations, joints)
 
     def jacobian(self, posed: Posed) -> np.ndarray:
         """Derivative of the landmarks by (rotation, translation, angles, betas), (21, 3, 61)."""
