@@ -14,6 +14,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 SOURCE ?=
 CAMERA ?=
 AREA ?=
+N ?= 10000
+MINUTES ?= 30
 # Another index to look for packages in, for example https://download.pytorch.org/whl/cpu: on Linux
 # PyPI's torch brings 3 GB of CUDA, the one from there does not.
 TORCH_INDEX_URL ?=
@@ -68,6 +70,8 @@ help:
 	@echo 'make demo    hands in a clip made here, or SOURCE=<video, image or camera> CAMERA=<calibration>'
 	@echo 'make test    lint and tests'
 	@echo 'make bench   rate, latency and accuracy; AREA=<part of it>'
+	@echo 'make fuzz    send the node N=$(N) broken and sound messages'
+	@echo 'make soak    run the node at 30 Hz for MINUTES=$(MINUTES) and watch what it holds'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make nets    fetch the nets'
 	@echo 'make build   build the ROS package'
@@ -145,6 +149,14 @@ demo: nets
 .PHONY: bench
 bench: nets
 	@$(ENTER); hamer_ros bench $(if $(AREA),--area "$(AREA)")
+
+.PHONY: fuzz
+fuzz: nets
+	@$(ENTER); hamer_ros bench --area fuzz --events "$(N)"
+
+.PHONY: soak
+soak: nets
+	@$(ENTER); hamer_ros bench --area soak --minutes "$(MINUTES)"
 
 .PHONY: lint
 lint: $(TEST_INSTALLED)

@@ -75,9 +75,11 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    from hamer_ros.bench.run import Extent
     from hamer_ros.bench.run import main as run_bench
 
-    return run_bench(options.area, options.out, options.device)
+    extent = Extent(options.events, options.minutes)
+    return run_bench(options.area, options.out, options.device, extent)
 
 
 def _fail(reason: str) -> int:
@@ -164,6 +166,20 @@ def _parser() -> argparse.ArgumentParser:
         "--device",
         default="cpu",
         help="where the area hamer runs its network: cpu, cuda or cuda:N (default: cpu)",
+    )
+    bench.add_argument(
+        "--events",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="how many broken and sound messages the area fuzz sends (default: 10000)",
+    )
+    bench.add_argument(
+        "--minutes",
+        type=_positive,
+        default=2.0,
+        metavar="M",
+        help="how long the area soak runs (default: 2)",
     )
     _add_out(bench)
     bench.set_defaults(run=_bench)

@@ -23,6 +23,17 @@ class Record:
     reference_value: float
 
 
+class BrokenPromiseError(Exception):
+    """The node did what it must never do; the text says what, and how to see it again.
+
+    records: figures to keep all the same.
+    """
+
+    def __init__(self, text: str, records: Iterable[Record]) -> None:
+        super().__init__(text)
+        self.records = tuple(records)
+
+
 def table(records: Iterable[Record]) -> str:
     """The records as aligned text."""
     rows = [
