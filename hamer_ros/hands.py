@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,15 @@ class TrackState(enum.IntEnum):
     LOST = 4
 
 
+class AbandonedError(Exception):
+    """Nobody waits for the hands of this frame any more."""
+
+
+def never() -> bool:
+    """A frame's hands are always wanted."""
+    return False
+
+
 @dataclass(frozen=True)
 class Frame:
     """One image and the camera that took it.
@@ -65,12 +75,23 @@ class Frame:
     stamp: seconds; only differences and order matter.
     depth: (H, W) float32 metres along the optical axis, aligned with the image; 0 or not finite
         where there is none.
+    abandoned: whether nobody waits for its hands any more; any thread may decide so.
     """
 
     rgb: np.ndarray
     stamp: float
     camera: CameraModel
     depth: np.ndarray | None = None
+    abandoned: Callable[[], bool] = never
+
+    def check_wanted(self) -> None:
+        """Call it now and then in long work.
+
+        Raises:
+            AbandonedError: the frame was abandoned.
+        """
+        if self.abandoned():
+            raise AbandonedError
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import Detector, make_detector
-from hamer_ros.hands import Frame, PlacedHand, TrackedHand, Unplaced
+from hamer_ros.hands import Frame, PlacedHand, TrackedHand, Unplaced, never
 from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.tracking import Tracker
@@ -82,17 +82,24 @@ class HandPipeline:
         self._tracker.reset()
         self._stamp = -np.inf
 
-    def process(self, rgb: np.ndarray, stamp: float, depth: np.ndarray | None = None) -> Result:
+    def process(
+        self,
+        rgb: np.ndarray,
+        stamp: float,
+        depth: np.ndarray | None = None,
+        abandoned: Callable[[], bool] = never,
+    ) -> Result:
         """Find the hands of one frame.
 
         rgb: (H, W, 3) uint8, as large as the camera's image.
         stamp: seconds.  A stamp earlier than the last one (a recording that starts again) resets
             the pipeline.
-
         depth: (H, W) float32 metres, aligned with the image, where there is such a thing.
+        abandoned: is asked now and then whether nobody waits for the hands any more.
 
         Raises:
             ValueError: an image of another type or size than the camera's.
+            AbandonedError: the frame was abandoned.
         """
         expected = (self.camera.height, self.camera.width, 3)
         if rgb.dtype != np.uint8 or rgb.shape != expected:
@@ -104,10 +111,12 @@ class HandPipeline:
         self._stamp = stamp
         if depth is not None and depth.shape != expected[:2]:
             raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
-        frame = Frame(rgb, stamp, self.camera, depth)
+        frame = Frame(rgb, stamp, self.camera, depth, abandoned)
         seconds: dict[str, float] = {}
         detections = _timed(seconds, "detect", lambda: self.detector.detect(frame))
+        frame.check_wanted()
         hands = _timed(seconds, "recover", lambda: self.recoverer.recover(frame, detections))
+        frame.check_wanted()
         placements = _timed(seconds, "place", lambda: self.placer.place(frame, hands))
         placed = [hand for hand in placements if isinstance(hand, PlacedHand)]
         unplaced = tuple(hand.reason for hand in placements if isinstance(hand, Unplaced))

@@ -10,7 +10,7 @@ import numpy as np
 from hamer_ros.bench.golden import picture
 from hamer_ros.bench.records import Record
 from hamer_ros.camera import CameraModel
-from hamer_ros.hamer.output import Backend, HamerOutput
+from hamer_ros.hamer.output import Backend, Check, HamerOutput, no_check
 from hamer_ros.hamer.recoverer import HamerRecoverer
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Detection, Frame, Side
@@ -44,9 +44,9 @@ class GivenScale:
         self._backend = backend
         self.description = backend.description
 
-    def __call__(self, crops: np.ndarray) -> HamerOutput:
+    def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
         """As the backend's, but for the camera."""
-        found = self._backend(crops)
+        found = self._backend(crops, check)
         camera = np.tile([5.0, 0.0, 0.0], (len(crops), 1))
         return HamerOutput(found.global_orient, found.hand_pose, found.betas, camera)
 

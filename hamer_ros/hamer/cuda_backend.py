@@ -15,7 +15,7 @@ import torch
 from hamer_ros.hamer.backends import BackendError
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.network import HamerNetwork
-from hamer_ros.hamer.output import HamerOutput
+from hamer_ros.hamer.output import Check, HamerOutput, no_check
 
 BATCHES = (8, 4, 2, 1)
 """Numbers of crops that graphs are recorded for; the largest first, so that the others fit into the
@@ -58,13 +58,14 @@ class CudaBackend:
             f"CUDA graphs for up to {largest} hands"
         )
 
-    def __call__(self, crops: np.ndarray) -> HamerOutput:
+    def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
         """The hands of crops (B, 3, 256, 256) float32, normalised.
 
         More than the largest graph takes are several runs.
         """
         packed = np.empty((len(crops), _WIDTH), np.float32)
         for first, last, size in chunks(len(crops), self._graphs):
+            check()
             packed[first:last] = self._run(crops[first:last], size)
         return _unpack(packed)
 

@@ -10,7 +10,7 @@ import onnxruntime
 from hamer_ros.hamer.backends import BackendError, BackendOptions
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.exported import EXPORT_COMMAND, INPUT, METADATA, exported_path
-from hamer_ros.hamer.output import HamerOutput
+from hamer_ros.hamer.output import Check, HamerOutput, no_check
 from hamer_ros.nets.device import CPU_PROVIDER, CUDA_PROVIDER, TENSORRT_PROVIDER, Device, Provider
 from hamer_ros.nets.session import Net
 
@@ -73,8 +73,9 @@ class OnnxBackend:
             raise BackendError(f"{path} was exported in {backend.precision}, not in {precision}")
         return backend
 
-    def __call__(self, crops: np.ndarray) -> HamerOutput:
+    def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
         """The hands of crops (B, 3, 256, 256) float32, normalised."""
+        check()
         return HamerOutput(*self._net(crops))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,14 @@ class HamerOutput:
     camera: np.ndarray
 
 
+Check: TypeAlias = Callable[[], None]
+"""Raises where the result is not wanted any more."""
+
+
+def no_check() -> None:
+    """The result is wanted."""
+
+
 class Backend(Protocol):
     """Runs the network.
 
@@ -35,6 +44,9 @@ class Backend(Protocol):
         """In words."""
         ...
 
-    def __call__(self, crops: np.ndarray) -> HamerOutput:
-        """The hands of crops (B, 3, 256, 256) float32, normalised."""
+    def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
+        """The hands of crops (B, 3, 256, 256) float32, normalised.
+
+        check: is called now and then; what it raises ends the run.
+        """
         ...

@@ -54,7 +54,8 @@ class HamerRecoverer:
             cut.append((detection, square))
         if not cut:
             return []
-        output = self._backend(cut_crops([(frame.rgb, square) for _, square in cut]))
+        crops = cut_crops([(frame.rgb, square) for _, square in cut])
+        output = self._backend(crops, frame.check_wanted)
         rotations = np.concatenate([output.global_orient[:, None], output.hand_pose], axis=1)
         recovered = zip(cut, rotations, output.betas, output.camera, strict=True)
         return [

@@ -16,22 +16,12 @@ from hamer_ros.camera import CameraError, CameraModel
 from hamer_ros.ros.camera_info import UncalibratedError, camera_from_info
 from hamer_ros.ros.images import ImageError, decode_compressed, decode_image
 from hamer_ros.ros.parameters import Parameters
+from hamer_ros.ros.rejection import FrameRejectedError
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
 QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 """The newest image counts; best effort also receives from a reliable publisher."""
-
-
-class FrameRejectedError(Exception):
-    """An image cannot be processed.
-
-    reason: a short constant text, under which diagnostics count it.
-    """
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 class CameraInput:

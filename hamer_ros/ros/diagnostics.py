@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,6 +99,45 @@ class Statistics:
                     times = [frame.stages.get(stage, 0.0) for frame in self._recent]
                     values[f"{stage} p50 (ms)"] = f"{1e3 * np.percentile(times, 50):.1f}"
             return values
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the node's health is told from.
+
+    state: label of the lifecycle state.
+    trouble: what is wrong with the models, in words; empty while all is well.
+    enabled: whether ~/enable lets images pass.
+    topic: of the images.
+    silence, silence_after: seconds without an image, and how many are too many.
+    why_silent: asks the graph; only when it is silent, for it takes a while.
+    rate: frames processed per second.
+    """
+
+    state: str
+    trouble: str = ""
+    enabled: bool = True
+    topic: str = ""
+    silence: float = 0.0
+    silence_after: float = math.inf
+    why_silent: Callable[[], str] = str
+    rate: float = 0.0
+
+
+def health(now: Situation) -> tuple[bytes, str]:
+    """Level and text of the node's status: an ERROR is where hands are wanted and none can come."""
+    if now.trouble:
+        return DiagnosticStatus.ERROR, now.trouble
+    if now.state != "active":
+        return DiagnosticStatus.WARN, f"not active, but {now.state}"
+    if now.silence > now.silence_after:
+        text = f"no images on '{now.topic}' for {now.silence:.0f} s: {now.why_silent()}"
+        return DiagnosticStatus.ERROR, text
+    if not now.enabled:
+        return DiagnosticStatus.WARN, "switched off by ~/enable"
+    if now.rate == 0.0:
+        return DiagnosticStatus.ERROR, "images arrive but none can be processed; see the log"
+    return DiagnosticStatus.OK, f"{now.rate:.1f} frames/s"
 
 
 def status(name: str, level: bytes, message: str, values: dict[str, str]) -> DiagnosticStatus:

@@ -1,47 +1,59 @@
 """The lifecycle node ``hamer``: images in, hand meshes and transforms out.
 
-Three threads share the work.  The executor's thread receives messages and answers services; it
+Two threads share the work.  The executor's thread receives messages and answers services; it
 never waits for a net.  The worker takes the newest image, runs the pipeline and publishes.  An
 image that comes while the worker is busy replaces the one that waits.
 """
 
 from __future__ import annotations
 
-import threading
+import gc
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.time import Time
-from std_msgs.msg import Header
+from std_srvs.srv import SetBool, Trigger
 
-from hamer_ros.camera import CameraModel
-from hamer_ros.detection import Detector, DetectorOptions, make_detector
+from hamer_ros.detection import Detector
 from hamer_ros.detection.given import GivenDetector
-from hamer_ros.hamer.loading import HamerOptions
 from hamer_ros.hands import Side
 from hamer_ros.nets.device import Device
-from hamer_ros.pipeline import HandPipeline
+from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
 from hamer_ros.placement.calibration import load_sizes
 from hamer_ros.placement.size import Size, given
-from hamer_ros.recovery import Recoverer, make_recoverer
+from hamer_ros.recovery import Recoverer
 from hamer_ros.ros import parameters as declared
 from hamer_ros.ros.box_input import BoxInput
 from hamer_ros.ros.calibration import Calibration, sizes_file
-from hamer_ros.ros.camera_input import CameraInput, FrameRejectedError, ImageMessage
-from hamer_ros.ros.depth_input import DepthError, DepthInput
-from hamer_ros.ros.diagnostics import Processed, Statistics, status
-from hamer_ros.ros.latest import Latest
-from hamer_ros.ros.messages import is_finite
+from hamer_ros.ros.camera_input import CameraInput, ImageMessage
+from hamer_ros.ros.complaints import Complaints
+from hamer_ros.ros.depth_input import DepthInput
+from hamer_ros.ros.diagnostics import Situation, Statistics, health, status
+from hamer_ros.ros.ending import ending_in_time
 from hamer_ros.ros.outputs import Outputs
+from hamer_ros.ros.processor import Connections, Processor
+from hamer_ros.ros.stages import make_stages
+from hamer_ros.ros.worker import Report, Work, Worker
 
-REPEAT_AFTER = 5.0
-"""Seconds after which the same complaint is logged again."""
+
+@dataclass(frozen=True)
+class _Configured:
+    """What there is between configure and cleanup.
+
+    undo: takes all of it back.
+    """
+
+    connections: Connections
+    processor: Processor
+    worker: Worker
+    boxes: BoxInput | None
+    undo: ExitStack
 
 
 class HamerNode(LifecycleNode):
@@ -52,68 +64,73 @@ class HamerNode(LifecycleNode):
         declared.declare(self)
         self.add_post_set_parameters_callback(self._take_live)
         self._statistics = Statistics()
+        self._report = Report(self._statistics, Complaints(self.get_logger()))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._timer = self.create_timer(1.0, self._diagnose)
-        self._active = False
-        self._complaints: dict[str, float] = {}
+        self._state = "unconfigured"
+        self._enabled = True
+        self._failure = ""
+        self._has_given_up = False
         self._settings: declared.Parameters | None = None
-        self._input: CameraInput | None = None
-        self._outputs: Outputs | None = None
-        self._stages: tuple[Detector, Recoverer] | None = None
-        self._pipeline: HandPipeline | None = None
-        self._fresh = True
-        self._depth: DepthInput | None = None
-        self._boxes: BoxInput | None = None
-        self._calibration: Calibration | None = None
+        self._configured: _Configured | None = None
         self._lengths: dict[Side, Size] = {}
-        self._slot: Latest[ImageMessage] | None = None
-        self._worker: threading.Thread | None = None
         self._last_image = time.monotonic()
 
     # Lifecycle
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the nets and connect; a failure undoes what was done and says why."""
-        try:
-            self._set_up()
-        except Exception as error:
-            self.get_logger().error(f"configure failed: {error}")
-            self._tear_down()
-            return TransitionCallbackReturn.FAILURE
+        with ExitStack() as undo:
+            try:
+                self._configured = self._set_up(undo)
+            except Exception as error:
+                self._failure = f"configure failed: {error}"
+                self.get_logger().error(self._failure)
+                return TransitionCallbackReturn.FAILURE
+        self._state, self._failure = "inactive", ""
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to process images."""
         super().on_activate(state)
-        assert self._outputs is not None
-        self._fresh = True
-        self._outputs.publish_topology()
+        assert self._configured is not None
+        self._configured.processor.forget()
+        self._configured.connections.outputs.publish_topology()
         self._statistics.clear()
         self._last_image = time.monotonic()
-        self._active = True
+        self._state = "active"
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop processing; a frame that is under way ends unpublished."""
-        self._active = False
+        """Stop processing; an image that is under way is given up."""
+        self._state = "inactive"
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Undo configure."""
-        self._tear_down()
+        self._tear_down("unconfigured")
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Undo everything, from any state."""
-        self._active = False
-        self._tear_down()
+        self._tear_down("finalized")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """A transition has raised an exception: undo everything, so that it can be tried again."""
+        self._failure = f"the transition from {state.label} failed"
+        self._tear_down("unconfigured")
         return TransitionCallbackReturn.SUCCESS
 
     def destroy_node(self) -> None:
         """Stop the worker before the node goes."""
-        self._active = False
-        self._tear_down()
+        self._tear_down("finalized")
         super().destroy_node()
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether the node has ended itself because its models could not be loaded again."""
+        return self._has_given_up
 
     def start(self) -> None:
         """Configure and activate, as a lifecycle manager would."""
@@ -122,77 +139,56 @@ class HamerNode(LifecycleNode):
 
     # Set-up
 
-    def _set_up(self) -> None:
+    def _set_up(self, undo: ExitStack) -> _Configured:
+        """Make everything; what is made is taken back by closing the stack."""
         parameters = declared.read(self)
-        detector, recoverer = self._make_stages(parameters)
+        stages = self._make_stages(parameters)
+        detector, recoverer = stages
+        undo.callback(_release, Device.parse(parameters.device))
         self._settings = parameters
-        self._stages = detector, recoverer
-        self._outputs = Outputs(self, recoverer.model, recoverer.name, parameters.tf_prefix)
-        self._slot = Latest()
-        self._worker = threading.Thread(target=self._work, args=(self._slot,), daemon=True)
-        self._worker.start()
-        if parameters.use_depth:
-            self._depth = DepthInput(self)
         self._lengths = known_lengths(parameters)
-        self._calibration = Calibration(self, parameters.person, self._learn)
+        self._enabled = True
+        outputs = Outputs(self, recoverer.model, recoverer.name, parameters.tf_prefix)
+        undo.callback(outputs.close)
+        depth = DepthInput(self) if parameters.use_depth else None
+        if depth is not None:
+            undo.callback(depth.close)
+        calibration = Calibration(self, parameters.person, self._learn)
+        undo.callback(calibration.close)
+        camera = CameraInput(self, parameters.image_transport, self._receive)
+        connections = Connections(camera, depth, calibration, outputs)
+        processor = Processor(connections, stages, self.get_clock(), self._report)
+        undo.callback(processor.unload)
+        worker = Worker(
+            Work(self._is_idle, self._process, self._load_again, self._give_up), self._report
+        )
+        undo.callback(worker.close)
+        undo.callback(camera.close)
+        boxes = None
         if isinstance(detector, GivenDetector):
-            self._boxes = BoxInput(
-                self, detector, parameters.max_box_wait, self._leave, self._give_up
-            )
-        self._input = CameraInput(self, parameters.image_transport, self._receive)
+            boxes = BoxInput(self, detector, parameters.max_box_wait, worker.put, self._overtaken)
+            undo.callback(boxes.close)
+        for kind, name, answer in (
+            (SetBool, "~/enable", self._answer_enable),
+            (Trigger, "~/reset_tracks", self._answer_reset_tracks),
+        ):
+            undo.callback(self.destroy_service, self.create_service(kind, name, answer))
         self.get_logger().info(
             f"estimator {recoverer.name} ({recoverer.engine}) with hand model "
             f"{recoverer.model.name}, detector {parameters.detector} on {parameters.device}; "
-            f"images from '{self._input.image_topic}', intrinsics from "
-            f"'{self._input.info_topic}'"
+            f"images from '{camera.image_topic}', intrinsics from '{camera.info_topic}'"
         )
+        return _Configured(connections, processor, worker, boxes, undo.pop_all())
 
     def _make_stages(self, parameters: declared.Parameters) -> tuple[Detector, Recoverer]:
-        if parameters.estimator == "landmarks" and parameters.detector != "landmarks":
-            raise ValueError(
-                f"detector is '{parameters.detector}', which finds boxes; estimator landmarks "
-                "needs detector landmarks"
-            )
-        options = DetectorOptions(
-            max_hands=parameters.max_hands,
-            static=parameters.photographs,
-            search_period=parameters.search_period,
-            min_presence=parameters.min_presence,
-            model=parameters.detector_model,
-            classes=tuple(parameters.detector_classes.replace(",", " ").split()),
-            min_score=parameters.min_score,
-            vitpose=parameters.vitpose or parameters.checkpoint,
-        )
-        detector = make_detector(
-            parameters.detector, options, Device.parse(parameters.device).providers
-        )
-        hamer = HamerOptions(
-            checkpoint=parameters.checkpoint,
-            mano=parameters.mano,
-            backend=parameters.backend,
-            precision=parameters.precision,
-            device=parameters.device,
-        )
-        return detector, make_recoverer(parameters.estimator, hamer)
+        return make_stages(parameters)
 
-    def _tear_down(self) -> None:
-        if self._input is not None:
-            self._input.close()
-        if self._calibration is not None:
-            self._calibration.close()
-        if self._boxes is not None:
-            self._boxes.close()
-        if self._slot is not None:
-            self._slot.close()
-        if self._worker is not None:
-            self._worker.join()
-        if self._depth is not None:
-            self._depth.close()
-        if self._outputs is not None:
-            self._outputs.close()
-        self._input = self._slot = self._worker = self._outputs = None
-        self._stages = self._pipeline = None
-        self._depth = self._boxes = self._calibration = None
+    def _tear_down(self, state: str) -> None:
+        """Take back what configure has made; the state comes first, for it stops the worker."""
+        self._state = state
+        configured, self._configured = self._configured, None
+        if configured is not None:
+            configured.undo.close()
 
     def _learn(self, sizes: dict[Side, Size]) -> None:
         """From now on these sizes hold; the worker takes them over with its next image."""
@@ -202,140 +198,140 @@ class HamerNode(LifecycleNode):
         if self._settings is not None:
             self._settings = declared.with_live(self._settings, changed)
 
-    # Frames
+    # Services
+
+    def _answer_enable(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        """Let images pass or not; the models stay loaded."""
+        if request.data and not self._enabled and self._configured is not None:
+            self._configured.processor.forget()
+        self._enabled = request.data
+        response.success = True
+        response.message = "images are processed" if request.data else "images are ignored"
+        if self._state != "active":
+            response.message += f" once the node is active; it is {self._state}"
+        return response
+
+    def _answer_reset_tracks(
+        self, _: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Forget all hands; the worker does so with its next image."""
+        if self._configured is not None:
+            self._configured.processor.forget()
+        response.success = True
+        response.message = "all hands are forgotten; those of the next image get new numbers"
+        return response
+
+    # Images
 
     def _receive(self, message: ImageMessage) -> None:
         """Executor's thread: take note of an image and let it go on, or wait for its boxes."""
-        if not self._active:
+        configured = self._configured
+        if self._state != "active" or configured is None:
             return
         self._last_image = time.monotonic()
+        if not self._enabled:
+            return
         self._statistics.received()
-        if self._boxes is None:
-            self._leave(message)
+        if configured.boxes is None:
+            configured.worker.put(message)
         else:
-            self._boxes.hold(message)
+            configured.boxes.hold(message)
 
-    def _leave(self, message: ImageMessage) -> None:
-        """Executor's thread: leave the image for the worker."""
-        if self._slot is not None and self._slot.put(message):
-            self._statistics.dropped("newer image came")
-
-    def _give_up(self, count: int) -> None:
+    def _overtaken(self, count: int) -> None:
         """Executor's thread: images that nobody searched for hands."""
         for _ in range(count):
             self._statistics.dropped("no boxes")
 
-    def _work(self, slot: Latest[ImageMessage]) -> None:
-        """Worker's thread: process the newest image until the slot is closed."""
-        while (message := slot.take()) is not None:
-            if not self._active:
-                continue
-            try:
-                self._process(message)
-            except FrameRejectedError as rejection:
-                self._statistics.dropped(rejection.reason)
-                self._complain(rejection.reason, str(rejection))
-            except Exception as error:
-                if not self._active:  # deactivated in the middle of a frame
-                    continue
-                self._statistics.dropped("internal error")
-                self._complain("internal error", f"{type(error).__name__}: {error}")
+    def _is_idle(self) -> bool:
+        """Whether nobody waits for hands; any thread."""
+        return self._state != "active" or not self._enabled
 
     def _process(self, message: ImageMessage) -> None:
-        assert self._input is not None
-        assert self._outputs is not None
+        """Worker's thread."""
+        assert self._configured is not None
         assert self._settings is not None
-        parameters = self._settings
-        begin = time.perf_counter()
-        rgb, camera = self._input.decode(message, parameters)
-        decoded = time.perf_counter()
-        header = message.header
-        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
-        depth = self._depth_of(header, camera)
-        result = self._pipeline_for(camera).process(rgb, stamp, depth)
-        for reason in result.unplaced:
-            self._statistics.unplaced(reason)
-        if self._calibration is not None:
-            self._calibration.saw([hand.placed for hand in result.hands])
-        hands = [hand for hand in result.hands if is_finite(hand)]
-        for _ in range(len(result.hands) - len(hands)):
-            self._complain("hand not finite", "a hand was left out, some of its numbers being NaN")
-        if not self._active:
-            return
-        publishing = time.perf_counter()
-        self._outputs.publish(hands, header, rgb, camera, parameters)
-        published = time.perf_counter()
-        stages = {"decode": decoded - begin, **result.seconds, "publish": published - publishing}
-        self._statistics.processed(Processed(len(hands), self._age(header), stages))
+        self._configured.processor.process(message, self._settings, self._lengths, self._is_idle)
 
-    def _pipeline_for(self, camera: CameraModel) -> HandPipeline:
-        """The pipeline with the camera of this image; new after every activation."""
-        if self._pipeline is None:
-            assert self._stages is not None
-            self._pipeline = HandPipeline(camera, *self._stages)
-        if self._fresh:
-            self._fresh = False
-            self._pipeline.reset()
-        self._pipeline.camera = camera
-        self._pipeline.placer.lengths = self._lengths
-        return self._pipeline
+    def _load_again(self) -> None:
+        """Worker's thread: put new models in the place of those that fail."""
+        assert self._configured is not None
+        assert self._settings is not None
+        self.get_logger().warning("loading the models again")
+        self._configured.processor.unload()  # two sets may not find room in the GPU's memory
+        _release(Device.parse(self._settings.device))
+        self._configured.processor.load(self._make_stages(self._settings))
 
-    def _depth_of(self, header: Header, camera: CameraModel) -> np.ndarray | None:
-        """The depth image that belongs to an image; hands are placed without it where it fails."""
-        if self._depth is None:
-            return None
-        try:
-            return self._depth.belonging_to(header, camera)
-        except DepthError as error:
-            self._statistics.without_depth(error.reason)
-            self._complain(error.reason, str(error))
-            return None
-
-    def _age(self, header: Header) -> float:
-        """Seconds since the image's stamp."""
-        elapsed = self.get_clock().now() - Time.from_msg(header.stamp)
-        return 1e-9 * elapsed.nanoseconds
-
-    def _complain(self, subject: str, text: str) -> None:
-        """Warn, but not more often than every `REPEAT_AFTER` about the same subject."""
-        now = time.monotonic()
-        if now - self._complaints.get(subject, -REPEAT_AFTER) >= REPEAT_AFTER:
-            self._complaints[subject] = now
-            self.get_logger().warning(f"{subject}: {text}")
+    def _give_up(self) -> None:
+        """Worker's thread: end the process, for only a new one may do better."""
+        self.get_logger().fatal("the models cannot be loaded again: the node ends itself")
+        self._has_given_up = True
+        self.context.try_shutdown()
 
     # Diagnostics
 
     def _diagnose(self) -> None:
-        level, text = self._health()
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
-        values = self._statistics.values()
-        if self._settings is not None:
-            values["estimator"] = self._settings.estimator
-            values["device"] = self._settings.device
-        if self._stages is not None:
-            values["engine"] = self._stages[1].engine
-            if isinstance(self._stages[0], GivenDetector):
-                values["frames without boxes"] = str(self._stages[0].frames_without_boxes)
-        message.status = [status(f"{self.get_name()}: hands", level, text, values)]
+        level, text = health(self._situation())
+        if level == DiagnosticStatus.ERROR:
+            self._report.complain("not working", text)
+        name = self.get_fully_qualified_name().removeprefix("/")
+        message.status = [status(f"{name}: hands", level, text, self._values())]
         self._diagnostics.publish(message)
 
-    def _health(self) -> tuple[bytes, str]:
-        if not self._active or self._input is None or self._settings is None:
-            return DiagnosticStatus.WARN, "not active"
+    def _situation(self) -> Situation:
+        configured = self._configured
+        if configured is None or self._settings is None:
+            return Situation(self._state, self._failure)
         now = time.monotonic()
-        rate = self._statistics.rate(now)
-        silence = now - self._last_image
-        if silence > self._settings.silence_after:
-            text = (
-                f"no images on '{self._input.image_topic}' for {silence:.0f} s: "
-                f"{self._input.why_silent()}"
-            )
-            self._complain("no images", text)
-            return DiagnosticStatus.ERROR, text
-        if rate == 0.0:
-            return DiagnosticStatus.ERROR, "images arrive but none can be processed; see the log"
-        return DiagnosticStatus.OK, f"{rate:.1f} frames/s"
+        camera = configured.connections.input
+        return Situation(
+            self._state,
+            configured.worker.trouble,
+            self._enabled,
+            camera.image_topic,
+            now - self._last_image,
+            self._settings.silence_after,
+            camera.why_silent,
+            self._statistics.rate(now),
+        )
+
+    def _values(self) -> dict[str, str]:
+        """What goes with the status."""
+        values = self._statistics.values()
+        if self._configured is None or self._settings is None:
+            return values
+        device = Device.parse(self._settings.device)
+        values |= {"estimator": self._settings.estimator, "device": str(device)}
+        values |= _memory(device)
+        # There are none while they are loaded again.
+        if (stages := self._configured.processor.stages) is not None:
+            detector, recoverer = stages
+            values |= {"engine": recoverer.engine, "hand model": recoverer.model.name}
+            if isinstance(detector, GivenDetector):
+                values["frames without boxes"] = str(detector.frames_without_boxes)
+        return values
+
+
+def _memory(device: Device) -> dict[str, str]:
+    try:
+        memory = gpu_memory(device)
+    except RuntimeError as error:
+        return {"GPU memory": f"the GPU does not answer: {error}"}
+    if memory is None:
+        return {}
+    return {
+        "GPU memory of this node (MB)": f"{memory.own:.0f}",
+        "GPU memory in use (MB)": f"{memory.used:.0f} of {memory.total:.0f}",
+    }
+
+
+def _release(device: Device) -> None:
+    """Give back the memory of models that nothing needs any more."""
+    gc.collect()  # a pipeline refers to itself here and there
+    release_gpu_memory(device)
 
 
 def known_lengths(parameters: declared.Parameters) -> dict[Side, Size]:
@@ -345,18 +341,20 @@ def known_lengths(parameters: declared.Parameters) -> dict[Side, Size]:
     return load_sizes(sizes_file(), parameters.person)
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the node until it is interrupted."""
-    rclpy.init(args=args)
-    node = HamerNode()
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    try:
-        if node.get_parameter("autostart").value:
-            node.start()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is interrupted; the exit status."""
+    with ending_in_time():
+        rclpy.init(args=args)
+        node = HamerNode()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        try:
+            if node.get_parameter("autostart").value:
+                node.start()
+            executor.spin()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        finally:
+            node.destroy_node()
+            rclpy.try_shutdown()
+    return int(node.has_given_up)

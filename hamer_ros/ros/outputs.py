@@ -86,4 +86,4 @@ class Outputs:
     def close(self) -> None:
         """Take the publishers back."""
         for publisher in self._all:
-            self._node.destroy_publisher(publisher)
+            self._node.destroy_lifecycle_publisher(publisher)

@@ -96,6 +96,13 @@ class Parameters:
         "raw subscribes to image, compressed to image/compressed.",
         choices=("raw", "compressed"),
     )
+    max_age: float = _setting(
+        0.0,
+        "Seconds. Images whose stamp is older than this when their turn comes are left out; 0 takes"
+        " any, as recordings without a clock need it.",
+        limits=(0.0, 60.0),
+        live=True,
+    )
     rectified: bool = _setting(
         False,
         "Whether the images are rectified: then CameraInfo's P holds, otherwise K and D.",
