@@ -23,7 +23,7 @@ from hamer_small import SMALL, crops, small_network  # noqa: E402
 from hamer_ros.bench.seeded import seeded_network  # noqa: E402
 from hamer_ros.hamer import export  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
-from hamer_ros.nets.session import ProviderError  # noqa: E402
+from hamer_ros.nets.session import NetError, ProviderError  # noqa: E402
 
 TWENTIETH_OF_A_MILLIMETRE = 5e-5
 
@@ -174,7 +174,7 @@ def test_the_gpu_asked_for_is_the_gpu_used(checkpoint, monkeypatch, backend):
 def test_other_files_are_refused(checkpoint, tmp_path):
     path = tmp_path / "net.onnx"
     path.write_bytes(b"not a net")
-    with pytest.raises(BackendError, match=r"net.onnx: onnxruntime cannot load it on cpu"):
+    with pytest.raises(NetError, match=r"net.onnx: onnxruntime cannot load it on CPU"):
         run_with(path)
 
 

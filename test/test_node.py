@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -13,135 +11,25 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
-import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from helpers import MODEL
-from lifecycle_msgs.msg import State
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Header
-from tf2_msgs.msg import TFMessage
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from robot import EMPTY, HANDS
+from sensor_msgs.msg import CompressedImage, Image
 from visualization_msgs.msg import MarkerArray
 
 from hamer_ros.hand_model.topology import closed_faces
 from hamer_ros.hands import Side
-from hamer_ros.msg import HandMesh, HandMeshArray, HandTopology
+from hamer_ros.msg import HandMesh, HandTopology
 from hamer_ros.placement.size import log_length
-from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame
+from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH
 from hamer_ros.rendering.raster import rasterize
-from hamer_ros.ros.images import encode_rgb
-from hamer_ros.ros.node import HamerNode
 from hamer_ros.srv import CalibrateHand
 
 pytestmark = pytest.mark.usefixtures("nets")
 
-SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-HANDS = clip_frame(MODEL, 0)
-EMPTY = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-
-
-class Robot:
-    """A camera and a listener around the node, all in one context."""
-
-    def __init__(self, context: Context) -> None:
-        self.node = HamerNode(context=context)
-        self.other = rclpy.create_node("robot", context=context)
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self.node)
-        self._executor.add_node(self.other)
-        # A reliable publisher, so that no frame is lost when the memory for images is small.
-        self._images = self.other.create_publisher(Image, "image", 1)
-        self._compressed = self.other.create_publisher(CompressedImage, "image/compressed", 1)
-        self._infos = self.other.create_publisher(CameraInfo, "camera_info", 1)
-        self.heard: dict[str, list] = {}
-        self.beside: list[tuple] = []
-        self.listen(HandMeshArray, "/hamer/hands")
-        self.listen(TFMessage, "/tf")
-        self.listen(DiagnosticArray, "/diagnostics")
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def _spin(self) -> None:
-        while not self._closing.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
-
-    def listen(self, kind: type, topic: str, qos: QoSProfile | int = 10) -> None:
-        self.heard[topic] = []
-        self.other.create_subscription(kind, topic, self.heard[topic].append, qos)
-
-    def info(self, **change) -> CameraInfo:
-        fields = {"width": WIDTH, "height": HEIGHT, "k": INTRINSICS.ravel().tolist()}
-        message = CameraInfo(**(fields | change))
-        message.header.frame_id = "camera_optical_frame"
-        return message
-
-    def show(
-        self, rgb: np.ndarray | None, info: CameraInfo | None, wait: Callable[[], bool]
-    ) -> bool:
-        """Publish an image again and again, with stamps of now, until something is true."""
-        deadline = time.monotonic() + 15
-        while time.monotonic() < deadline:
-            stamp = self.other.get_clock().now().to_msg()
-            for publisher, message in self.beside:
-                message.header = Header(stamp=stamp, frame_id="camera_optical_frame")
-                publisher.publish(message)
-            if info is not None:
-                info.header.stamp = stamp
-                self._infos.publish(info)
-            if rgb is not None:
-                image = encode_rgb(rgb)
-                image.header.stamp, image.header.frame_id = stamp, "camera_optical_frame"
-                self._images.publish(image)
-            time.sleep(0.1)
-            if wait():
-                return True
-        return False
-
-    def show_for(self, seconds: float) -> None:
-        """Publish an image with two hands for some time, whatever comes of it."""
-        end = time.monotonic() + seconds
-        self.show(HANDS.rgb, self.info(), lambda: time.monotonic() > end)
-
-    def hands(self) -> list[HandMeshArray]:
-        return self.heard["/hamer/hands"]
-
-    def diagnosis(self) -> DiagnosticStatus:
-        return self.heard["/diagnostics"][-1].status[0]
-
-    def diagnosed(self, text: str) -> Callable[[], bool]:
-        """Whether a text stands in the last diagnosis."""
-
-        def heard() -> bool:
-            if not self.heard["/diagnostics"]:
-                return False
-            status = self.diagnosis()
-            return any(text in t for t in (status.message, *(v.key for v in status.values)))
-
-        return heard
-
-    def close(self) -> None:
-        self._closing.set()
-        self._thread.join()
-        self._executor.shutdown()
-        self.node.destroy_node()
-        self.other.destroy_node()
-
-
-@pytest.fixture
-def robot(monkeypatch) -> Iterator[Robot]:
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    context = Context()
-    rclpy.init(context=context, domain_id=77)
-    robot = Robot(context)
-    yield robot
-    robot.close()
-    rclpy.try_shutdown(context=context)
 
 
 def test_hands_come_out_with_the_images_stamp_and_frame(robot):
@@ -301,31 +189,3 @@ def test_silence_is_an_error_that_names_the_topic(robot):
     robot.node.start()
     assert robot.show(None, None, robot.diagnosed("no images on '/image'"))
     assert robot.diagnosis().level == DiagnosticStatus.ERROR
-
-
-def test_the_lifecycle_goes_round_and_round(robot):
-    for _ in range(2):
-        assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        assert robot.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-        robot.hands().clear()
-        assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
-        assert robot.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-        robot.hands().clear()
-        robot.show_for(0.5)
-        assert robot.hands() == []
-        assert robot.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
-    assert robot.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
-
-
-def test_an_inactive_node_publishes_nothing(robot):
-    robot.node.trigger_configure()
-    robot.show_for(1.0)
-    assert robot.hands() == []
-
-
-def test_a_configure_that_fails_undoes_itself_and_can_be_tried_again(robot, monkeypatch, tmp_path):
-    monkeypatch.setenv("HAMER_ROS_CACHE", str(tmp_path))
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert robot.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
-    monkeypatch.delenv("HAMER_ROS_CACHE")
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS

@@ -24,18 +24,13 @@ class OnnxBackend:
     path: the .onnx.  providers: onnxruntime's, the preferred one first.
 
     Raises:
-        BackendError: another kind of file, or onnxruntime cannot load it.
+        BackendError: another kind of file.
+        NetError: onnxruntime cannot load it.
         ProviderError: onnxruntime does not have one of the providers.
     """
 
     def __init__(self, path: Path, providers: tuple[Provider, ...], where: str) -> None:
-        try:
-            self._net = Net(path, providers, threads=0)
-        # Its exceptions have no common class but this.
-        except Exception as error:
-            if type(error).__module__.startswith("hamer_ros"):
-                raise
-            raise BackendError(f"{path}: onnxruntime cannot load it on {where}: {error}") from error
+        self._net = Net(path, providers, threads=0)
         if METADATA not in self._net.metadata:
             raise BackendError(f"{path} was not made by `{EXPORT_COMMAND}`")
         self.precision = self._net.metadata[METADATA]

@@ -19,6 +19,10 @@ class ProviderError(RuntimeError):
     """An execution provider was asked for that this onnxruntime does not have."""
 
 
+class NetError(RuntimeError):
+    """A file is not a net that onnxruntime can load; the text names it and says what to do."""
+
+
 class Net:
     """An ONNX net with one input, loaded and ready to run.
 
@@ -30,6 +34,7 @@ class Net:
 
     Raises:
         ProviderError: a provider is not available.
+        NetError: the file is damaged, or the device has no room for it.
     """
 
     def __init__(self, path: Path, providers: tuple[Provider, ...] = CPU, threads: int = 1) -> None:
@@ -41,7 +46,17 @@ class Net:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=list(providers)
+            )
+        # Its exceptions have no common class but this.
+        except Exception as error:
+            raise NetError(
+                f"{path}: onnxruntime cannot load it on {', '.join(names)}: {error}. If the file "
+                "is damaged, remove it and get it again; the nets in the cache come back with: "
+                "hamer_ros fetch-models"
+            ) from error
         # onnxruntime drops a provider whose libraries do not load and only warns about it.
         check_providers(names, self._session.get_providers())
         self._input = self._session.get_inputs()[0].name

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
 
@@ -105,7 +106,12 @@ class Calibration:
             if self._running is not None:
                 return None
             self._running = Measurement(side, distance if distance > 0 else None), future
-        timer = self._node.create_timer(TIMEOUT, lambda: self._finish(None))
+        # Of a steady clock: simulated time may stand still.
+        timer = self._node.create_timer(
+            TIMEOUT,
+            lambda: self._finish(None),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
         try:
             return await future
         finally:

@@ -15,7 +15,8 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
@@ -66,7 +67,9 @@ class HamerNode(LifecycleNode):
         self._statistics = Statistics()
         self._report = Report(self._statistics, Complaints(self.get_logger()))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self._timer = self.create_timer(1.0, self._diagnose)
+        # Of a steady clock: that simulated time stands still has to be said.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(1.0, self._diagnose, clock=steady)
         self._state = "unconfigured"
         self._enabled = True
         self._failure = ""
@@ -344,7 +347,16 @@ def known_lengths(parameters: declared.Parameters) -> dict[Side, Size]:
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; the exit status."""
     with ending_in_time():
-        rclpy.init(args=args)
+        try:
+            return _run(args)
+        except KeyboardInterrupt:
+            return 0
+
+
+def _run(args: list[str] | None) -> int:
+    rclpy.init(args=args)
+    has_given_up = False
+    try:
         node = HamerNode()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -352,9 +364,13 @@ def main(args: list[str] | None = None) -> int:
             if node.get_parameter("autostart").value:
                 node.start()
             executor.spin()
-        except (KeyboardInterrupt, ExternalShutdownException):
-            pass
         finally:
+            has_given_up = node.has_given_up
             node.destroy_node()
-            rclpy.try_shutdown()
-    return int(node.has_given_up)
+    except Exception:
+        # Interrupted between two lines, rclpy finds its context shut down and calls that an error.
+        if rclpy.ok():
+            raise
+    finally:
+        rclpy.try_shutdown()
+    return int(has_given_up)

@@ -1,0 +1,72 @@
+"""When models are loaded again because frames fail."""
+
+from __future__ import annotations
+
+from hamer_ros.ros.repair import ATTEMPTS, FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Repair
+
+OUT_OF_MEMORY = RuntimeError("CUDA out of memory")
+
+
+def fail(repair: Repair, now: float, times: int = FAILURES) -> None:
+    for _ in range(times):
+        repair.frame_failed(OUT_OF_MEMORY, now)
+
+
+def test_one_accident_is_none():
+    repair = Repair()
+    for _ in range(10):
+        fail(repair, 0.0, FAILURES - 1)
+        repair.frame_succeeded()
+    assert not repair.is_broken
+    assert repair.trouble == ""
+
+
+def test_after_some_failures_in_a_row_the_models_are_due_after_a_pause():
+    repair = Repair()
+    fail(repair, 10.0)
+    assert repair.is_broken
+    assert "CUDA out of memory" in repair.trouble
+    assert not repair.is_due(10.0)
+    assert repair.is_due(10.0 + FIRST_PAUSE)
+    repair.loaded()
+    assert not repair.is_broken
+
+
+def test_trouble_lasts_until_a_frame_succeeds():
+    repair = Repair()
+    fail(repair, 0.0)
+    repair.loaded()
+    assert repair.trouble
+    repair.frame_succeeded()
+    assert not repair.trouble
+
+
+def test_pauses_double_up_to_the_longest():
+    repair, now, pauses = Repair(), 0.0, []
+    for _ in range(8):
+        fail(repair, now)
+        pause = next(p for p in range(100) if repair.is_due(now + p))
+        pauses.append(pause)
+        now += pause
+        repair.loaded()
+    assert pauses == [1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+
+
+def test_loading_that_always_fails_is_hopeless_in_the_end():
+    repair = Repair()
+    fail(repair, 0.0)
+    for attempt in range(ATTEMPTS):
+        assert not repair.is_hopeless
+        repair.loading_failed(OSError("no such device"), float(attempt))
+        assert "no such device" in repair.trouble
+    assert repair.is_hopeless
+
+
+def test_a_loading_that_succeeds_makes_hope_again():
+    repair = Repair()
+    for _ in range(3):
+        fail(repair, 0.0)
+        for _ in range(ATTEMPTS - 1):
+            repair.loading_failed(OSError("gone"), 0.0)
+        repair.loaded()
+    assert not repair.is_hopeless

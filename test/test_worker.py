@@ -1,0 +1,110 @@
+"""The worker goes on, whatever becomes of images and models."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+from hamer_ros.hands import AbandonedError
+from hamer_ros.ros import repair
+from hamer_ros.ros.complaints import Complaints
+from hamer_ros.ros.diagnostics import Statistics
+from hamer_ros.ros.rejection import FrameRejectedError
+from hamer_ros.ros.repair import ATTEMPTS, FAILURES
+from hamer_ros.ros.worker import Report, Work, Worker
+
+OUT_OF_MEMORY = RuntimeError("CUDA out of memory")
+
+
+class Bench:
+    """Work for a worker, that goes as the test says."""
+
+    def __init__(self, monkeypatch) -> None:
+        monkeypatch.setattr(repair, "FIRST_PAUSE", 0.01)
+        monkeypatch.setattr(repair, "LONGEST_PAUSE", 0.01)
+        self.said: list[str] = []
+        self.done: list[object] = []
+        self.idle = False
+        self.error: Exception | None = None
+        self.load_error: Exception | None = None
+        self.asked = 0
+        self.loaded = 0
+        self.given_up = threading.Event()
+        self.statistics = Statistics()
+        report = Report(self.statistics, Complaints(self))
+        work = Work(lambda: self.idle, self.process, self.load, self.given_up.set)
+        self.worker = Worker(work, report)
+
+    def warning(self, text: str) -> bool:
+        self.said.append(text)
+        return True
+
+    def process(self, message) -> None:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        self.done.append(message)
+
+    def load(self) -> None:
+        self.loaded += 1
+        if self.load_error is not None:
+            raise self.load_error
+
+    def feed_until(self, wanted: Callable[[], bool]) -> bool:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            self.worker.put("image")
+            time.sleep(0.002)
+            if wanted():
+                return True
+        return False
+
+    def dropped(self, reason: str) -> int:
+        return int(self.statistics.values().get(f"dropped: {reason}", 0))
+
+
+@pytest.fixture
+def bench(monkeypatch) -> Iterator[Bench]:
+    bench = Bench(monkeypatch)
+    yield bench
+    bench.worker.close()
+
+
+def test_a_worker_whose_frames_fail_loads_again_and_goes_on(bench):
+    bench.error = OUT_OF_MEMORY
+    assert bench.feed_until(lambda: bench.loaded >= 2)
+    assert "CUDA out of memory" in bench.worker.trouble
+    bench.error = None
+    assert bench.feed_until(lambda: bool(bench.done))
+    assert bench.worker.trouble == ""
+    assert bench.dropped("internal error") >= 2 * FAILURES
+    assert len([text for text in bench.said if "CUDA out of memory" in text]) == 1
+
+
+def test_images_that_come_while_models_are_broken_are_counted(bench):
+    bench.error, bench.load_error = OUT_OF_MEMORY, OSError("no device")
+    assert bench.feed_until(lambda: bench.dropped("models failed") > 0)
+    assert bench.feed_until(bench.given_up.is_set)
+    assert bench.loaded == ATTEMPTS
+
+
+def test_images_are_no_reason_to_load_again(bench):
+    bench.error = FrameRejectedError("bad image", "upside down")
+    assert bench.feed_until(lambda: bench.dropped("bad image") > 5 * FAILURES)
+    assert bench.loaded == 0
+
+
+def test_a_frame_that_is_abandoned_is_neither_failed_nor_dropped(bench):
+    bench.error = AbandonedError()
+    asked = bench.asked
+    assert bench.feed_until(lambda: bench.asked > asked + 3 * FAILURES)
+    bench.error = None
+    assert bench.feed_until(lambda: bool(bench.done))
+    assert bench.dropped("internal error") == 0
+    assert bench.said == []
