@@ -50,7 +50,11 @@ class ScaleSource(enum.IntEnum):
 
 
 class TrackState(enum.IntEnum):
-    """Where a track stands; the values are those of ``HandMesh.track_state``."""
+    """Where a track stands; the values are those of ``HandMesh.track_state``.
+
+    A track is NEW in the frame that it is first seen in, TRACKED in others that it is seen in,
+    COASTED while it is predicted, and LOST in the frame that it is given up in, its last one.
+    """
 
     NEW = 1
     TRACKED = 2
@@ -212,8 +216,15 @@ class Unplaced:
 
 @dataclass(frozen=True)
 class TrackedHand:
-    """A placed hand that knows which hand it was in the frames before."""
+    """A hand that knows which hand it was in the frames before.
+
+    placed: the hand to go by: smoothed, and predicted when it was not seen.  Its side and side
+        score are those of the track.
+    track_id: never given twice.
+    raw: the hand as it was placed in this frame, or None when it was not seen.
+    """
 
     placed: PlacedHand
     track_id: int
     state: TrackState
+    raw: PlacedHand | None

@@ -23,6 +23,9 @@ from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.tracking import Tracker
 
+LATE = 0.5
+"""Seconds by which an image may be older than the one before it: images now and then come out of
+order.  One that is older still belongs to a recording that starts again."""
 STAGES = ("detect", "recover", "place", "track")
 
 T = TypeVar("T")
@@ -59,7 +62,7 @@ class HandPipeline:
         self.detector = make_detector("landmarks") if detector is None else detector
         self.recoverer = make_recoverer("landmarks") if recoverer is None else recoverer
         self.placer = Placer(self.recoverer.model.faces)
-        self._tracker = Tracker()
+        self.tracker = Tracker(self.recoverer.model)
         self._stamp = -np.inf
 
     @property
@@ -79,7 +82,7 @@ class HandPipeline:
         self.detector.reset()
         self.recoverer.reset()
         self.placer.reset()
-        self._tracker.reset()
+        self.tracker.reset()
         self._stamp = -np.inf
 
     def process(
@@ -92,8 +95,8 @@ class HandPipeline:
         """Find the hands of one frame.
 
         rgb: (H, W, 3) uint8, as large as the camera's image.
-        stamp: seconds.  A stamp earlier than the last one (a recording that starts again) resets
-            the pipeline.
+        stamp: seconds.  One that is earlier than the last by more than `LATE` resets the pipeline
+            (a recording starts again); one that is a little earlier counts as equal.
         depth: (H, W) float32 metres, aligned with the image, where there is such a thing.
         abandoned: is asked now and then whether nobody waits for the hands any more.
 
@@ -106,9 +109,9 @@ class HandPipeline:
             raise ValueError(
                 f"image is {rgb.dtype} {rgb.shape}; the intrinsics are for uint8 {expected}"
             )
-        if stamp < self._stamp:
+        if stamp < self._stamp - LATE:
             self.reset()
-        self._stamp = stamp
+        stamp = self._stamp = max(stamp, self._stamp)
         if depth is not None and depth.shape != expected[:2]:
             raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
         frame = Frame(rgb, stamp, self.camera, depth, abandoned)
@@ -120,7 +123,7 @@ class HandPipeline:
         placements = _timed(seconds, "place", lambda: self.placer.place(frame, hands))
         placed = [hand for hand in placements if isinstance(hand, PlacedHand)]
         unplaced = tuple(hand.reason for hand in placements if isinstance(hand, Unplaced))
-        tracked = _timed(seconds, "track", lambda: self._tracker.update(placed, stamp))
+        tracked = _timed(seconds, "track", lambda: self.tracker.track(frame, placed))
         return Result(tuple(tracked), seconds, unplaced)
 
 

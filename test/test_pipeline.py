@@ -8,10 +8,11 @@ from helpers import CAMERA, MODEL, hand_at
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.evaluation import mpjpe, pa_mpjpe
-from hamer_ros.hands import Frame, Side
+from hamer_ros.hands import Frame, Side, TrackState
 from hamer_ros.pipeline import STAGES, HandPipeline
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame
 from hamer_ros.rotations import exp_so3
+from hamer_ros.tracking import TrackerOptions
 
 
 class OneHand:
@@ -72,6 +73,28 @@ def test_time_that_runs_backwards_resets_everything():
     (after,) = pipeline.process(BLACK, 2.0).hands
     assert stages.resets == 2  # as detector and as recoverer
     assert after.track_id != before.track_id
+
+
+def test_an_image_that_comes_a_little_late_resets_nothing():
+    stages = OneHand()
+    pipeline = HandPipeline(CAMERA, stages, stages)
+    (before,) = pipeline.process(BLACK, 10.0).hands
+    (after,) = pipeline.process(BLACK, 9.9).hands
+    assert stages.resets == 0
+    assert after.track_id == before.track_id
+    assert after.state is TrackState.TRACKED
+
+
+def test_the_tracker_takes_options_while_it_runs():
+    stages = OneHand()
+    pipeline = HandPipeline(CAMERA, stages, stages)
+    pipeline.tracker.options = TrackerOptions(coast_time=0.0)
+    pipeline.process(BLACK, 0.0)
+    pipeline.process(BLACK, 0.1)
+    stages.hand.keypoints[:] = np.nan
+    (lost,) = pipeline.process(BLACK, 0.2).hands
+    assert lost.state is TrackState.LOST
+    assert lost.raw is None
 
 
 def test_another_image_size_resets_but_another_focal_length_does_not():

@@ -32,7 +32,8 @@ HEADER.stamp.sec, HEADER.stamp.nanosec = 12, 34
 
 
 def tracked(side: Side = Side.RIGHT, number: int = 3, **where) -> TrackedHand:
-    return TrackedHand(placed_at(side=side, **where), number, TrackState.TRACKED)
+    placed = placed_at(side=side, **where)
+    return TrackedHand(placed, number, TrackState.TRACKED, placed)
 
 
 def test_a_message_holds_the_hand():

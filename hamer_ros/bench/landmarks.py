@@ -73,7 +73,7 @@ def _stages(case: str, sides: tuple[Side, ...]) -> dict[str, float]:
         make_detector("landmarks"),
         make_recoverer("landmarks"),
         Placer(model.faces),
-        Tracker(),
+        Tracker(model),
     )
     spent: dict[str, list[float]] = defaultdict(list)
     for k, rgb in enumerate(tqdm(frames, f"measure {case}")):
@@ -86,7 +86,7 @@ def _stages(case: str, sides: tuple[Side, ...]) -> dict[str, float]:
             placements = placer.place(frame, hands)
         with _timing(spent["track"]):
             placed = [hand for hand in placements if isinstance(hand, PlacedHand)]
-            tracker.update(placed, frame.stamp)
+            tracker.track(frame, placed)
     settled = int(FRAME_RATE)
     return {stage: 1e3 * float(np.mean(times[settled:])) for stage, times in spent.items()}
 

@@ -70,4 +70,4 @@ def _hand() -> TrackedHand:
     )
     where = np.array([0.0, 0.0, 0.5])
     placed = PlacedHand(hand, np.eye(3), where, np.eye(6), 1.0, ScaleSource.POPULATION_PRIOR, 1.0)
-    return TrackedHand(placed, 1, TrackState.TRACKED)
+    return TrackedHand(placed, 1, TrackState.TRACKED, placed)

@@ -15,7 +15,7 @@ from visualization_msgs.msg import MarkerArray
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.hands import TrackedHand
+from hamer_ros.hands import TrackedHand, TrackState
 from hamer_ros.msg import HandMeshArray, HandTopology
 from hamer_ros.rendering.overlay import draw_hands
 from hamer_ros.ros.frame_names import FrameNames
@@ -73,13 +73,15 @@ class Outputs:
             )
         )
         stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
-        frames = self._frames.assign(hands, stamp)
-        if parameters.publish_tf and hands:
-            self._tf.publish(TFMessage(transforms=wrist_transforms(hands, header, frames)))
+        seen = [hand for hand in hands if hand.raw is not None]
+        frames = self._frames.assign(seen, stamp)
+        if parameters.publish_tf and seen:
+            self._tf.publish(TFMessage(transforms=wrist_transforms(seen, header, frames)))
+        shown = [hand for hand in hands if hand.state is not TrackState.LOST]
         if self._markers.get_subscription_count():
-            self._markers.publish(hand_markers(hands, header, self._model.faces))
+            self._markers.publish(hand_markers(shown, header, self._model.faces))
         if self._overlay.get_subscription_count():
-            picture = encode_rgb(draw_hands(rgb, hands, camera, self._model.faces))
+            picture = encode_rgb(draw_hands(rgb, shown, camera, self._model.faces))
             picture.header = header
             self._overlay.publish(picture)
 

@@ -100,7 +100,7 @@ class Processor:
         result = pipeline.process(rgb, stamp, self._depth_of(header, camera), abandoned)
         for reason in result.unplaced:
             self._report.statistics.unplaced(reason)
-        there.calibration.saw([hand.placed for hand in result.hands])
+        there.calibration.saw([hand.raw for hand in result.hands if hand.raw is not None])
         hands = [hand for hand in result.hands if is_finite(hand)]
         if len(hands) < len(result.hands):
             self._report.statistics.unplaced("not finite")
