@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
@@ -44,11 +45,19 @@ class Outputs:
             )
 
         self._hands = publisher(HandMeshArray, "~/hands", QoSProfile(depth=5))
+        self._raw = publisher(HandMeshArray, "~/hands_raw", QoSProfile(depth=5))
         self._topology = publisher(HandTopology, "~/topology", latched)
         self._markers = publisher(MarkerArray, "~/markers", QoSProfile(depth=1))
         self._overlay = publisher(Image, "~/overlay", QoSProfile(depth=1))
         self._tf = publisher(TFMessage, "/tf", QoSProfile(depth=100))
-        self._all = (self._hands, self._topology, self._markers, self._overlay, self._tf)
+        self._all = (
+            self._hands,
+            self._raw,
+            self._topology,
+            self._markers,
+            self._overlay,
+            self._tf,
+        )
 
     def publish_topology(self) -> None:
         """Publish what never changes; once after activation."""
@@ -63,15 +72,10 @@ class Outputs:
         parameters: Parameters,
     ) -> None:
         """Publish one frame: what costs little always, pictures only for those who look."""
-        self._hands.publish(
-            hand_mesh_array(
-                hands,
-                header,
-                estimator=self._estimator,
-                hand_model=self._model.name,
-                with_vertices=parameters.publish_vertices,
-            )
-        )
+        self._hands.publish(self._array(hands, header, parameters))
+        if self._raw.get_subscription_count():
+            raw = [replace(hand, placed=hand.raw) for hand in hands if hand.raw is not None]
+            self._raw.publish(self._array(raw, header, parameters))
         stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
         seen = [hand for hand in hands if hand.raw is not None]
         frames = self._frames.assign(seen, stamp)
@@ -84,6 +88,17 @@ class Outputs:
             picture = encode_rgb(draw_hands(rgb, shown, camera, self._model.faces))
             picture.header = header
             self._overlay.publish(picture)
+
+    def _array(
+        self, hands: Sequence[TrackedHand], header: Header, parameters: Parameters
+    ) -> HandMeshArray:
+        return hand_mesh_array(
+            hands,
+            header,
+            estimator=self._estimator,
+            hand_model=self._model.name,
+            with_vertices=parameters.publish_vertices,
+        )
 
     def close(self) -> None:
         """Take the publishers back."""

@@ -23,6 +23,7 @@ from hamer_ros.detection import DETECTORS
 from hamer_ros.hamer.backends import BACKENDS, PRECISIONS
 from hamer_ros.nets.device import Device
 from hamer_ros.recovery import RECOVERERS
+from hamer_ros.tracking import TrackerOptions
 
 
 def _setting(
@@ -161,6 +162,30 @@ class Parameters:
         "Treat every image as a photograph of its own: search it thoroughly, which takes about"
         " half a second, and follow nothing. For cameras that take single pictures.",
     )
+    smoothing: bool = _setting(
+        True,
+        "Smooth the hands of ~/hands, /tf and the pictures; ~/hands_raw has them as they were"
+        " measured.",
+        live=True,
+    )
+    min_cutoff: float = _setting(
+        TrackerOptions.min_cutoff,
+        "Hertz, of the One-Euro filter. Lower is calmer while a hand is still.",
+        limits=(0.01, 30.0),
+        live=True,
+    )
+    beta: float = _setting(
+        TrackerOptions.beta,
+        "Hertz per metre and second, of the One-Euro filter. Higher follows a moving hand sooner.",
+        limits=(0.0, 1000.0),
+        live=True,
+    )
+    coast_time: float = _setting(
+        TrackerOptions.coast_time,
+        "Seconds for which a hand that is not seen is predicted before it is given up.",
+        limits=(0.0, 10.0),
+        live=True,
+    )
     publish_vertices: bool = _setting(
         True,
         "Fill HandMesh.vertices.",
@@ -196,6 +221,16 @@ class Parameters:
         limits=(0.1, 60.0),
         live=True,
     )
+
+    @property
+    def tracking(self) -> TrackerOptions:
+        """What the tracker is told."""
+        return TrackerOptions(
+            smooth=self.smoothing,
+            min_cutoff=self.min_cutoff,
+            beta=self.beta,
+            coast_time=self.coast_time,
+        )
 
 
 def declare(node: Node) -> None:

@@ -91,11 +91,14 @@ class Processor:
         """
         begin = time.perf_counter()
         header, there = message.header, self._connections
-        self._stamps.admit(header.stamp, self._clock.now().nanoseconds, parameters.max_age)
+        now = self._clock.now().nanoseconds
+        if self._stamps.admit(header.stamp, now, parameters.max_age):
+            self.forget()
         rgb, camera = there.input.decode(message, parameters)
         decoded = time.perf_counter()
         pipeline = self._pipeline_for(camera)
         pipeline.placer.lengths = lengths
+        pipeline.tracker.options = parameters.tracking
         stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
         result = pipeline.process(rgb, stamp, self._depth_of(header, camera), abandoned)
         for reason in result.unplaced:

@@ -30,15 +30,15 @@ class StampGate:
         self._last: int | None = None
         self._turned_back = False
 
-    def admit(self, stamp: Time, now: int, max_age: float) -> None:
-        """Let an image pass, or say why not.
+    def admit(self, stamp: Time, now: int, max_age: float) -> bool:
+        """Let an image pass, or say why not; tells whether it is the first of another stream.
 
         now: nanoseconds of the node's clock; 0 while simulated time has not begun.
         max_age: seconds; 0 takes any.
 
         An image that is a little older than the one before came out of order and is of no use any
         more.  Where it is much older, or the next one is old as well, the time itself has gone
-        back, as when a recording starts again, and the image is the first of another stream.
+        back, as when a recording starts again, and another stream begins.
 
         Raises:
             FrameRejectedError: the image must not be used.
@@ -79,3 +79,4 @@ class StampGate:
             )
         self._turned_back = False
         self._last = nanoseconds
+        return behind > 0
