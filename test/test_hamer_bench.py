@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hamer_ros.bench import run
-from hamer_ros.hamer.output import HamerOutput
+from hamer_ros.hamer.output import HamerOutput, no_check
 from hamer_ros.nets.device import Device
 
 torch = pytest.importorskip("torch", reason="torch is optional")
@@ -24,7 +24,7 @@ class Toy:
 
     description = "toy"
 
-    def __call__(self, crops):
+    def __call__(self, crops, check=no_check):
         n = len(crops)
         return HamerOutput(
             np.tile(np.eye(3, dtype=np.float32), (n, 1, 1)),
@@ -71,7 +71,7 @@ def test_areas_that_lack_something_are_left_out_of_all(tmp_path, monkeypatch, ca
     assert "area b cannot be measured here: no module b" in capsys.readouterr().err
 
 
-def _only_a(area, device):
+def _only_a(area, device, extent):
     if area == "b":
         raise ImportError("no module b")
     return lambda out: [run.Record("a/x", 1.0, "", "one", 1.0)]

@@ -121,7 +121,7 @@ def test_what_fails_is_said_and_the_node_lives_on(node, files, capfd, change, re
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_no_gpu(node, files, monkeypatch, capfd):
     # The detector's provider is asked for first; it is another test's.
-    monkeypatch.setattr("hamer_ros.ros.node.make_detector", lambda *_: None)
+    monkeypatch.setattr("hamer_ros.ros.stages.make_detector", lambda *_: None)
     set_all(node, files | {"device": "cuda:1"})
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert "device is cuda:1, but torch" in capfd.readouterr().err

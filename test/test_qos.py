@@ -1,0 +1,66 @@
+"""Quality of service: what the node asks for, and how a user overrides it."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+import rclpy
+from rclpy.context import Context
+from rclpy.qos import ReliabilityPolicy
+
+from hamer_ros.ros.node import HamerNode
+
+pytestmark = pytest.mark.usefixtures("nets")
+
+OVERRIDES = {
+    "qos_overrides./image.subscription.reliability": "reliable",
+    "qos_overrides./image.subscription.depth": "7",
+    "qos_overrides./hamer/hands.publisher.reliability": "best_effort",
+}
+
+
+@pytest.fixture
+def node_with(monkeypatch):
+    """Make a configured node with parameters as from a command line."""
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    context = Context()
+    nodes = []
+
+    def make(**parameters: str) -> HamerNode:
+        arguments = [f"{name}:={value}" for name, value in parameters.items()]
+        pairs = [text for argument in arguments for text in ("-p", argument)]
+        rclpy.init(context=context, domain_id=75, args=["--ros-args", *pairs])
+        nodes.append(HamerNode(context=context))
+        nodes[0].trigger_configure()
+        return nodes[0]
+
+    yield make
+    nodes[0].destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def profiles(node: HamerNode, info: str, topic: str) -> list:
+    return [endpoint.qos_profile for endpoint in getattr(node, info)(topic)]
+
+
+def test_images_are_best_effort_and_hands_reliable(node_with):
+    node = node_with()
+    (image,) = profiles(node, "get_subscriptions_info_by_topic", "/image")
+    assert image.reliability == ReliabilityPolicy.BEST_EFFORT
+    (hands,) = profiles(node, "get_publishers_info_by_topic", "/hamer/hands")
+    assert hands.reliability == ReliabilityPolicy.RELIABLE
+
+
+def test_a_user_overrides_them_and_reconfiguring_keeps_that(node_with):
+    node = node_with(**OVERRIDES)
+    for _ in range(2):
+        (image,) = profiles(node, "get_subscriptions_info_by_topic", "/image")
+        assert image.reliability == ReliabilityPolicy.RELIABLE
+        (hands,) = profiles(node, "get_publishers_info_by_topic", "/hamer/hands")
+        assert hands.reliability == ReliabilityPolicy.BEST_EFFORT
+        node.trigger_cleanup()
+        assert profiles(node, "get_subscriptions_info_by_topic", "/image") == []
+        node.trigger_configure()
