@@ -1,14 +1,17 @@
-"""Start the demo's processes apart from everything else on this machine, watch and stop them."""
+"""Start processes apart from everything else on this machine, watch and stop them."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 _POLL = 0.02
@@ -21,7 +24,7 @@ class DemoError(Exception):
 
 
 class Child:
-    """A process of the demo, in a session of its own so that Ctrl-C reaches only its parent.
+    """A process, in a session of its own so that Ctrl-C reaches only its parent.
 
     log: file that takes all that the process prints.
     """
@@ -31,6 +34,7 @@ class Child:
     ) -> None:
         self.name = name
         self._log = log
+        self._may_end = False
         with log.open("w") as output:
             self._process = subprocess.Popen(
                 command,
@@ -43,9 +47,19 @@ class Child:
             )
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it has not ended yet."""
         return self._process.poll() is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended and nobody wanted that."""
+        return not self._may_end and not self.is_running
 
     @property
     def cpu_seconds(self) -> float:
@@ -66,6 +80,7 @@ class Child:
 
     def wait(self) -> None:
         """Let it end by itself for a while."""
+        self._may_end = True
         try:
             self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -75,12 +90,18 @@ class Child:
         """End it: as Ctrl-C does, and by force when that does not help."""
         if not self.is_running:
             return
+        self._may_end = True
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as the kernel does when memory runs out: it can put nothing in order."""
+        self._may_end = True
+        self._process.kill()
+        self._process.wait()
 
 
 class Children:
@@ -110,6 +131,11 @@ class Children:
         self._children.append(child)
         return child
 
+    def kill(self, child: Child) -> None:
+        """Kill one; the others may go on, and what it leaves is removed in the end."""
+        self._note_segments()
+        child.kill()
+
     def wait_until(
         self,
         done: Callable[[], bool],
@@ -127,7 +153,7 @@ class Children:
         end = time.monotonic() + seconds
         while not done():
             for child in self._children:
-                if not child.is_running:
+                if child.has_failed:
                     raise DemoError(f"the {child.name} has ended early:\n{child.last_words()}")
             if time.monotonic() > end:
                 words = "\n".join(f"  {c.name}:\n{c.last_words()}" for c in self._children)
@@ -139,6 +165,21 @@ class Children:
     def _note_segments(self) -> None:
         """Remember what is open now: of a process that is killed it cannot be learnt any more."""
         self._segments |= set().union(*(child.shared_memory for child in self._children))
+
+
+@contextmanager
+def workers() -> Iterator[Executor]:
+    """One process for each processor; they end at once when something goes wrong."""
+    pool = ProcessPoolExecutor(
+        os.cpu_count(),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is for the parent
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def apart(environment: Mapping[str, str], fastdds_profiles: Path) -> dict[str, str]:

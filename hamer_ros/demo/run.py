@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from tqdm import tqdm
 from hamer_ros.demo.clip import CAMERA, clip_length, clip_truths, render_clip
 from hamer_ros.demo.intrinsics import GUESSED_FOV, CameraOfSize, parse_camera
 from hamer_ros.demo.pictures import Show, write_pictures
-from hamer_ros.demo.processes import Child, Children, DemoError, apart
+from hamer_ros.demo.processes import Child, Children, DemoError, apart, workers
 from hamer_ros.demo.records import Recording, SentFrame, read_recording, read_sent
 from hamer_ros.demo.report import errors_of, failures, match, summarise, table, write_json
 from hamer_ros.demo.signals import Event, Signals
@@ -91,9 +89,9 @@ def run_demo(request: Request) -> list[str]:
     out = request.out.resolve()
     logs = out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="hamer_ros-demo-") as scratch, _workers() as workers:
+    with tempfile.TemporaryDirectory(prefix="hamer_ros-demo-") as scratch, workers() as pool:
         work = Path(scratch)
-        programme = given or _rendered(request, work / "clip.npy", workers)
+        programme = given or _rendered(request, work / "clip.npy", pool)
         session = _play(node, apart(os.environ, profiles), programme, work, logs)
         source = programme.source
         frames = match(session.sent, session.recording)
@@ -110,7 +108,7 @@ def run_demo(request: Request) -> list[str]:
             source, programme.camera_of_size, frames, session.recording, programme.truths, errors
         )
         with _progress("Drawing", None) as advance:
-            notes = write_pictures(out, show, workers, advance)
+            notes = write_pictures(out, show, pool, advance)
     for note in [*notes, f"{logs}/  what the processes said"]:
         print(f"  {note}")
     if report.processed == 0:
@@ -232,21 +230,6 @@ def _end(*children: Child) -> None:
 def _recording_path(work: Path) -> Path:
     """Where the frames of a live camera are kept for the pictures."""
     return work / "recording.avi"
-
-
-@contextmanager
-def _workers() -> Iterator[Executor]:
-    """One process for each processor; they end at once when something goes wrong."""
-    workers = ProcessPoolExecutor(
-        os.cpu_count(),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=signal.signal,
-        initargs=(signal.SIGINT, signal.SIG_IGN),  # Ctrl-C is for the parent
-    )
-    try:
-        yield workers
-    finally:
-        workers.shutdown(cancel_futures=True)
 
 
 @contextmanager

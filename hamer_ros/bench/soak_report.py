@@ -1,0 +1,206 @@
+"""The figures of a soak, in words and as records, and the promises that they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hamer_ros.bench.records import Record
+from hamer_ros.bench.soak_clip import HANDS, SECONDS
+from hamer_ros.bench.soak_figures import (
+    Account,
+    Load,
+    Trend,
+    Window,
+    drift,
+    growth,
+    load,
+    trend,
+    windows,
+)
+from hamer_ros.bench.soak_samples import Sample
+
+SLOPE_LIMIT = 10.0
+"""kB per minute."""
+
+DRIFT_LIMIT = 1.5
+"""Late p99 over early p99: beyond, it is not called flat any more."""
+
+CORES_LIMIT = 1.0
+RESTART_LIMIT = 3.0
+"""Seconds."""
+
+LEAST_WINDOWS = 6
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What was noted while the node ran.
+
+    samples: of the node.  warm: time from which on they count, nanoseconds.
+    sent: (N, 2) stamps, nanoseconds, and places in the clip.  arrived: (M, 2) stamps and arrivals.
+    account: of all frames.
+    others: processor cores that programs which are no part of this kept busy, on average.
+    """
+
+    samples: Sequence[Sample]
+    warm: int
+    sent: np.ndarray
+    arrived: np.ndarray
+    account: Account
+    others: float
+
+    @cached_property
+    def begin(self) -> int:
+        """Time of the first frame, nanoseconds."""
+        return int(self.sent[0, 0])
+
+    @cached_property
+    def late_samples(self) -> list[Sample]:
+        """Those after the warm-up."""
+        return [sample for sample in self.samples if sample.time >= self.warm]
+
+    def minutes(self, time: int) -> float:
+        """Minutes since the first frame."""
+        return (time - self.begin) / 60e9
+
+    def trend(self, field: str) -> Trend:
+        """Of a figure of the samples after the warm-up, per minute."""
+        times = np.array([self.minutes(sample.time) for sample in self.late_samples])
+        return trend(times, np.array([getattr(s, field) for s in self.late_samples], float))
+
+    def growth(self, field: str) -> int:
+        """Of a count of the samples after the warm-up."""
+        return growth([getattr(sample, field) for sample in self.late_samples])
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """Latencies, each over the whole clip; over shorter times where the soak is short."""
+        seconds = min(SECONDS, 1e-9 * int(self.sent[-1, 0] - self.warm) / LEAST_WINDOWS)
+        return windows(self.arrived, self.begin, seconds)
+
+    @cached_property
+    def late_windows(self) -> list[Window]:
+        """Those that begin after the warm-up."""
+        width = self.windows[0].minute
+        return [w for w in self.windows if w.minute - width >= self.minutes(self.warm) - 1e-9]
+
+    @cached_property
+    def two_hands(self) -> Load:
+        """While both hands are in view, after the warm-up."""
+        late = self.sent[:, 0] >= self.warm
+        cpu = (
+            np.array([sample.time for sample in self.samples], float),
+            np.array([sample.cpu_seconds for sample in self.samples]),
+        )
+        shows = late & (HANDS[self.sent[:, 1]] == 2)
+        return load(self.sent[:, 0], shows, self.arrived[:, 0], cpu)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second that the camera sent."""
+        return (len(self.sent) - 1) / (1e-9 * (int(self.sent[-1, 0]) - self.begin))
+
+
+def records(soak: Soak, restart: float) -> list[Record]:
+    """The figures to keep."""
+    limit = "the promise"
+    p99 = [window.p99 for window in soak.late_windows]
+    told = "none"
+    return [
+        Record("soak/rss_slope_kb_min", soak.trend("rss").slope, "kB/min", limit, SLOPE_LIMIT),
+        Record("soak/fd_growth", soak.growth("files"), "", told, 0),
+        Record("soak/shm_growth", soak.growth("segments"), "", told, 0),
+        Record("soak/frames_lost", sum(map(abs, soak.account.losses().values())), "", told, 0),
+        Record(
+            "soak/frames_dropped_share",
+            soak.account.dropped_by_policy / soak.account.sent,
+            "",
+            "none, as on an idle machine",
+            0,
+        ),
+        Record("soak/p99_drift", drift(p99), "", "late over early, that of a flat line", 1.0),
+        Record(
+            "node/cores_busy_two_hands",
+            soak.two_hands.cores_for_all,
+            "cores",
+            limit,
+            CORES_LIMIT,
+        ),
+        Record("node/restart_s", restart, "s", limit, RESTART_LIMIT),
+    ]
+
+
+def broken_promises(soak: Soak, restart: float) -> list[str]:
+    """What the node did that it must not do, in words; empty when all is well.
+
+    A slope counts when it is also more than two of its standard errors: a short soak cannot tell a
+    leak from the steps in which an allocator takes memory.
+    """
+    out = []
+    rss = soak.trend("rss")
+    if rss.slope > max(SLOPE_LIMIT, 2 * rss.error):
+        out.append(
+            f"memory grows by {rss.slope:.1f} kB/min (standard error {rss.error:.1f}); at most "
+            f"{SLOPE_LIMIT:.0f} are allowed"
+        )
+    for field, what in (("files", "file descriptors"), ("segments", "shared-memory segments")):
+        if (more := soak.growth(field)) > 0:
+            out.append(f"it holds {more} more {what} in the end than after the warm-up")
+    if losses := soak.account.losses():
+        where = ", ".join(f"{count} {place}" for place, count in losses.items())
+        out.append(f"frames were lost other than by the drop policy: {where}")
+    p99 = np.array([window.p99 for window in soak.late_windows])
+    times = np.array([window.minute for window in soak.late_windows])
+    rise = trend(times, p99)
+    if drift(p99.tolist()) > DRIFT_LIMIT and rise.slope > 2 * rise.error:
+        out.append(
+            f"p99 latency rises from {rise.start:.0f} to {rise.end:.0f} ms, late over early "
+            f"{drift(p99.tolist()):.2f}, more than {DRIFT_LIMIT}; meanwhile others kept "
+            f"{soak.others:.2f} cores busy"
+        )
+    if (cores := soak.two_hands.cores_for_all) > CORES_LIMIT:
+        out.append(f"two hands at 30 Hz keep {cores:.2f} cores busy; one is allowed")
+    if restart > RESTART_LIMIT:
+        out.append(
+            f"from the start to the first hands it takes {restart:.1f} s; {RESTART_LIMIT:.0f} are "
+            "allowed"
+        )
+    return out
+
+
+def words(soak: Soak) -> str:
+    """What was measured, and what is behind it."""
+    first, last = soak.late_samples[0], soak.late_samples[-1]
+    rss, anonymous = soak.trend("rss"), soak.trend("anonymous")
+    a, two = soak.account, soak.two_hands
+    p99 = [window.p99 for window in soak.late_windows]
+    p50 = [window.p50 for window in soak.late_windows]
+    minutes = soak.minutes(last.time) - soak.minutes(first.time)
+    wall = 1e-9 * (last.time - first.time)
+    waited = (last.waiting_seconds - first.waiting_seconds) / wall
+    dropped = ", ".join(f"{count} {reason}" for reason, count in a.dropped.items()) or "none"
+    lost = ", ".join(f"{n} {place}" for place, n in a.losses().items()) or "none"
+    return "\n".join(
+        (
+            f"{minutes:.1f} min after a warm-up of {soak.minutes(soak.warm):.1f} min, "
+            f"{soak.rate:.2f} images/s; other programs kept {soak.others:.2f} cores busy, and the "
+            f"node's threads waited {waited:.2f} s each second for a processor",
+            f"memory: {rss.start / 1024:.1f} MB, {rss.slope:+.1f} +- {rss.error:.1f} kB/min; of "
+            f"that anonymous {anonymous.start / 1024:.1f} MB, {anonymous.slope:+.1f} +- "
+            f"{anonymous.error:.1f} kB/min",
+            f"held: {last.files} file descriptors, {last.segments} shared-memory segments, "
+            f"{last.threads} threads; after the warm-up {first.files}, {first.segments}, "
+            f"{first.threads}",
+            f"frames: {a.sent} sent, {a.received} received, {a.processed} processed, {a.arrived} "
+            f"arrived; dropped: {dropped}; lost: {lost}",
+            f"latency over {60 * soak.windows[0].minute:.0f} s each, median: p50 "
+            f"{np.median(p50):.1f} ms, p99 {np.median(p99):.1f} ms; late over early p50 "
+            f"{drift(p50):.2f}, p99 {drift(p99):.2f}",
+            f"two hands: {two.cores:.2f} cores busy, {100 * two.processed:.1f} % of the images "
+            f"processed; {two.cores_for_all:.2f} cores if it were all",
+        )
+    )
