@@ -1,0 +1,242 @@
+"""The soak: its mathematics with known answers, then a short one with all that belongs to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from hamer_ros.bench.records import BrokenPromiseError
+from hamer_ros.bench.soak_figures import (
+    Account,
+    account,
+    drift,
+    growth,
+    load,
+    stretches,
+    trend,
+    windows,
+)
+from hamer_ros.bench.soak_logs import OK, Told, read_rows, read_told, told_line, write_row
+from hamer_ros.bench.soak_samples import take_sample
+from hamer_ros.demo.processes import Children, DemoError
+from hamer_ros.demo.run import installed_node
+
+SECOND = 10**9
+
+
+# Trends
+
+
+def test_a_straight_line_has_its_slope_and_no_error():
+    times = np.linspace(0.0, 30.0, 100)
+    line = trend(times, 250_000 + 10.0 * times)
+    assert line.slope == pytest.approx(10.0)
+    assert line.error == pytest.approx(0.0, abs=1e-6)
+    assert (line.start, line.end) == pytest.approx((250_000, 250_300))
+
+
+def test_the_error_of_a_slope_is_that_of_the_slopes_of_many_runs():
+    rng = np.random.default_rng(1)
+    times = np.linspace(0.0, 30.0, 200)
+    lines = [trend(times, 5.0 * times + 100 * rng.standard_normal(200)) for _ in range(400)]
+    slopes = [line.slope for line in lines]
+    assert np.mean(slopes) == pytest.approx(5.0, abs=4 * np.std(slopes) / 20)
+    assert np.mean([line.error for line in lines]) == pytest.approx(np.std(slopes), rel=0.15)
+
+
+def test_the_error_tells_of_noise_that_lasts():
+    """A random process of first order, as that of memory that is taken and given back in turn."""
+    rng = np.random.default_rng(2)
+    times, lines = np.linspace(0.0, 30.0, 600), []
+    for _ in range(300):
+        noise = np.zeros(600)
+        for k in range(1, 600):
+            noise[k] = 0.8 * noise[k - 1] + rng.standard_normal()
+        lines.append(trend(times, noise))
+    spread = np.std([line.slope for line in lines])
+    assert np.mean([line.error for line in lines]) == pytest.approx(spread, rel=0.2)
+
+
+def test_a_single_step_in_a_short_run_is_no_trend():
+    steps = np.where(np.arange(60) < 30, 1000.0, 1132.0)
+    line = trend(np.linspace(0.0, 1.5, 60), steps)
+    assert 0.0 < line.slope < 2 * line.error
+
+
+def test_two_values_have_no_trend():
+    with pytest.raises(ValueError, match="three values, not 2"):
+        trend(np.arange(2.0), np.arange(2.0))
+
+
+def test_growth_is_seen_wherever_it_happens_and_what_comes_and_goes_is_none():
+    assert growth([26] * 90) == 0
+    assert growth([26] * 45 + [27] * 45) == 1
+    assert growth([26] * 89 + [27]) == 1
+    assert growth([26, 28] * 45) == 0
+    assert growth([30] * 45 + [26] * 45) == -4
+
+
+# Latency
+
+
+def test_latencies_of_whole_windows():
+    stamps = np.arange(0, 25 * SECOND, SECOND)
+    latency = np.where(stamps < 10 * SECOND, 20, 40) * 10**6
+    found = windows(np.column_stack([stamps, stamps + latency]), 0, 10.0)
+    assert [w.minute for w in found] == pytest.approx([10 / 60, 20 / 60])
+    assert [w.p50 for w in found] == pytest.approx([20.0, 40.0])
+    assert windows(np.empty((0, 2), np.int64), 0, 10.0) == []
+
+
+def test_drift_is_late_over_early_and_bears_a_burst():
+    assert drift([50.0] * 9) == pytest.approx(1.0)
+    assert drift([50.0, 50.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 110.0]) == pytest.approx(2.0)
+    assert drift([50.0] * 8 + [500.0]) == pytest.approx(1.0)
+    assert drift([40.0, 60.0]) == pytest.approx(1.5)
+
+
+# Accounts
+
+
+def told_of(received: int, processed: int, **dropped: int) -> Told:
+    values = {"frames received": str(received), "frames processed": str(processed)}
+    values |= {f"dropped: {reason.replace('_', ' ')}": str(n) for reason, n in dropped.items()}
+    return Told(0, OK, "", values)
+
+
+def test_frames_that_gave_way_to_newer_ones_are_not_lost():
+    a = account(100, told_of(100, 90, newer_image_came=10), 90)
+    assert a.is_settled
+    assert a.losses() == {}
+    assert a.dropped_by_policy == 10
+
+
+@pytest.mark.parametrize(
+    ("counts", "losses"),
+    [
+        ((101, told_of(100, 100), 100), {"between camera and node": 1}),
+        ((100, told_of(100, 98), 98), {"in the node, untold": 2}),
+        ((100, told_of(100, 100), 97), {"between node and client": 3}),
+        ((100, told_of(100, 98, bad_image=2), 98), {"in the node, bad image": 2}),
+        ((99, told_of(100, 100), 100), {"between camera and node": -1}),
+    ],
+)
+def test_every_other_frame_is_lost_somewhere(counts, losses):
+    assert account(*counts).losses() == losses
+
+
+def test_an_account_counts_from_an_earlier_one_on():
+    before = Account(30, 28, 20, {"newer image came": 7, "no camera_info": 1}, 19)
+    after = Account(130, 128, 110, {"newer image came": 17, "no camera_info": 1}, 109)
+    assert after.since(before) == Account(100, 100, 90, {"newer image came": 10}, 90)
+
+
+def test_what_is_still_in_the_nodes_hands_is_not_settled():
+    assert not account(100, told_of(100, 98, newer_image_came=1), 98).is_settled
+
+
+# Load
+
+
+def test_cores_busy_while_it_counts():
+    """0.25 cores without, 0.75 cores with two hands, which come for 2 s twice."""
+    sent = np.arange(0, 12 * SECOND, SECOND // 10)
+    shows = (sent // SECOND % 6) >= 4
+    times = np.arange(0.0, 12.1, 1.0)
+    cpu = np.cumsum([0.0, *(0.75 if second % 6 >= 4 else 0.25 for second in range(12))])
+    found = load(sent, shows, sent, (1e9 * times, cpu))
+    assert (found.cores, found.processed) == pytest.approx((0.75, 1.0))
+    half = load(sent, shows, sent[::2], (1e9 * times, cpu))
+    assert (half.processed, half.cores_for_all) == pytest.approx((0.5, 1.5))
+
+
+def test_stretches():
+    begins, ends = stretches(np.array([True, False, True, True]))
+    assert (begins.tolist(), ends.tolist()) == ([0, 2], [1, 4])
+
+
+# Logs
+
+
+def test_logs_are_read_while_they_are_written(tmp_path):
+    path = tmp_path / "rows"
+    assert read_rows(path).shape == (0, 2)
+    with path.open("wb", buffering=0) as log:
+        for k in range(5):
+            write_row(log, k, 10 * k)
+        log.write(b"half a row")
+        assert read_rows(path).tolist() == [[k, 10 * k] for k in range(5)]
+        assert read_rows(path, last=2).tolist() == [[3, 30], [4, 40]]
+
+
+def test_diagnostics_are_read_while_they_are_written(tmp_path):
+    told, path = told_of(3, 2), tmp_path / "told"
+    assert read_told(path) == []
+    path.write_text(told_line(told) + told_line(told)[:20])
+    assert read_told(path) == [told]
+
+
+# Samples
+
+
+def test_a_sample_tells_what_a_process_holds(tmp_path):
+    held = (
+        "import sys, time; more = bytearray(50_000_000); files = [open('/dev/null') for _ in 'abc']"
+    )
+    plain = "import sys, time"
+    end = "; print('ready', flush=True); time.sleep(60)"
+    with Children() as children:
+        samples = []
+        for name, code in (("plain", plain), ("full", held)):
+            child = children.start(
+                name, [sys.executable, "-c", code + end], dict(os.environ), tmp_path
+            )
+            children.wait_until(lambda child=child: "ready" in child.last_words(), name, 60)
+            samples.append(take_sample(child))
+    less, more = samples
+    assert more.files - less.files == 3
+    assert more.anonymous - less.anonymous == pytest.approx(50_000_000 / 1024, rel=0.05)
+    assert more.rss >= more.anonymous
+    assert (more.threads, more.segments) == (1, 0)
+    assert 0.0 < more.cpu_seconds < 60.0
+    assert more.time <= time.time_ns()
+
+
+# All of it
+
+
+def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys):
+    pytest.importorskip("rclpy", reason="needs ROS 2")
+    soak = pytest.importorskip("hamer_ros.bench.soak", reason="needs the built messages")
+    try:
+        installed_node()
+    except DemoError as reason:
+        pytest.skip(str(reason))
+    try:
+        records = soak.measure_soak(tmp_path, minutes=0.3)
+    except BrokenPromiseError as broken:  # speed depends on what else runs here
+        assert "lost" not in str(broken)
+        records = broken.records
+    figures = {record.name: record.value for record in records}
+    assert set(figures) == {
+        "soak/rss_slope_kb_min",
+        "soak/fd_growth",
+        "soak/shm_growth",
+        "soak/frames_lost",
+        "soak/frames_dropped_share",
+        "soak/p99_drift",
+        "node/cores_busy_two_hands",
+        "node/restart_s",
+    }
+    assert figures["soak/frames_lost"] == 0
+    assert figures["soak/fd_growth"] == 0
+    assert figures["soak/shm_growth"] == 0
+    assert all(np.isfinite(value) for value in figures.values())
+    assert 0.1 < figures["node/cores_busy_two_hands"] < 4.0
+    assert (tmp_path / "soak.png").stat().st_size > 10_000
+    said = capsys.readouterr().out
+    assert "lost: none" in said
