@@ -20,8 +20,12 @@ from hamer_ros.ros.rejection import FrameRejectedError
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
-QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""The newest image counts; best effort also receives from a reliable publisher."""
+QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Best effort also receives from a reliable publisher.
+
+The newest image counts, but it is the node that leaves out the others: where the depth is 1, DDS
+replaces images on a busy machine before the node can count them.
+"""
 
 
 class CameraInput:
