@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from hamer_ros.bench.records import BrokenPromiseError
+from hamer_ros.bench.soak_chart import soak_chart
+from hamer_ros.bench.soak_clip import HANDS
 from hamer_ros.bench.soak_figures import (
+    DROP_POLICY,
     Account,
     account,
     drift,
@@ -21,7 +26,9 @@ from hamer_ros.bench.soak_figures import (
     windows,
 )
 from hamer_ros.bench.soak_logs import OK, Told, read_rows, read_told, told_line, write_row
-from hamer_ros.bench.soak_samples import take_sample
+from hamer_ros.bench.soak_report import Soak, broken_promises, words
+from hamer_ros.bench.soak_report import records as soak_records
+from hamer_ros.bench.soak_samples import Sample, take_sample
 from hamer_ros.demo.processes import Children, DemoError
 from hamer_ros.demo.run import installed_node
 
@@ -151,6 +158,149 @@ def test_cores_busy_while_it_counts():
 def test_stretches():
     begins, ends = stretches(np.array([True, False, True, True]))
     assert (begins.tolist(), ends.tolist()) == ([0, 2], [1, 4])
+
+
+# Promises
+
+
+MINUTES = 30
+N_SAMPLES = 60 * MINUTES
+
+
+def sample_at(second: float) -> Sample:
+    """A node that holds the same all the time and keeps 0.6 cores busy."""
+    return Sample(
+        time=round(second * SECOND),
+        rss=260_000,
+        anonymous=120_000,
+        files=26,
+        segments=10,
+        threads=16,
+        cpu_seconds=0.6 * second,
+        waiting_seconds=0.1 * second,
+    )
+
+
+def made_up_soak() -> Soak:
+    """Half an hour in which nothing happens; every image has its hands after 25 ms."""
+    count = 30 * 60 * MINUTES
+    sent = np.arange(count) * SECOND // 30
+    return Soak(
+        samples=[sample_at(float(second)) for second in range(N_SAMPLES + 1)],
+        warm=120 * SECOND,
+        sent=np.column_stack([sent, np.arange(count) % len(HANDS)]),
+        arrived=np.column_stack([sent, sent + 25 * 10**6]),
+        account=Account(count, count, count, {}, count),
+        others=0.0,
+    )
+
+
+def with_samples(soak: Soak, change: Callable[[Sample, float], Sample]) -> Soak:
+    """The soak with its samples changed, each with its time in minutes."""
+    return replace(soak, samples=[change(s, s.time / (60 * SECOND)) for s in soak.samples])
+
+
+def growing(field: str, per_minute: float) -> Callable[[Soak], Soak]:
+    return lambda soak: with_samples(
+        soak,
+        lambda sample, minute: replace(
+            sample, **{field: getattr(sample, field) + int(per_minute * minute)}
+        ),
+    )
+
+
+def slowing_down(soak: Soak) -> Soak:
+    arrived = soak.arrived.copy()
+    arrived[:, 1] += arrived[:, 0] // 36_000  # 50 ms in half an hour
+    return replace(soak, arrived=arrived)
+
+
+def busy(soak: Soak) -> Soak:
+    return with_samples(soak, lambda s, minute: replace(s, cpu_seconds=1.1 * s.cpu_seconds / 0.6))
+
+
+def with_every_fifth_left_out(soak: Soak) -> Soak:
+    """Each costs as much as before, but only four of five are processed."""
+    n = soak.account.sent
+    a = replace(
+        soak.account, processed=4 * n // 5, dropped={DROP_POLICY: n // 5}, arrived=4 * n // 5
+    )
+    return replace(soak, arrived=soak.arrived[np.arange(n) % 5 > 0], account=a)
+
+
+def test_a_soak_without_a_flaw_has_plain_figures():
+    soak = made_up_soak()
+    assert broken_promises(soak, 1.5) == []
+    figures = {record.name: record.value for record in soak_records(soak, 1.5)}
+    assert figures == pytest.approx(
+        {
+            "soak/rss_slope_kb_min": 0.0,
+            "soak/fd_growth": 0,
+            "soak/shm_growth": 0,
+            "soak/frames_lost": 0,
+            "soak/frames_dropped_share": 0.0,
+            "soak/p99_drift": 1.0,
+            "node/cores_busy_two_hands": 0.6,
+            "node/restart_s": 1.5,
+        }
+    )
+    assert soak.rate == pytest.approx(30.0)
+    told = words(soak)
+    assert "28.0 min after a warm-up of 2.0" in told
+    assert "p50 25.0 ms, p99 25.0 ms" in told
+    assert "lost: none" in told
+
+
+FLAWS: dict[str, Callable[[Soak], Soak]] = {
+    "memory grows by 12.0 kB/min": growing("rss", 12.0),
+    "holds 1 more file descriptors": growing("files", 1 / 20),
+    # From the greatest until minute 11, 12, to that in the end, 16.
+    "holds 4 more shared-memory segments": growing("segments", 1 / 5),
+    "2 between camera and node": lambda soak: replace(
+        soak, account=replace(soak.account, sent=soak.account.sent + 2)
+    ),
+    "p99 latency rises": slowing_down,
+    "keep 1.10 cores busy": busy,
+}
+
+
+@pytest.mark.parametrize("words_of_it", FLAWS)
+def test_every_broken_promise_is_told(words_of_it):
+    (reason,) = broken_promises(FLAWS[words_of_it](made_up_soak()), 1.5)
+    assert words_of_it in reason
+
+
+def test_a_slow_restart_is_told():
+    (reason,) = broken_promises(made_up_soak(), 3.2)
+    assert "it takes 3.2 s" in reason
+
+
+def test_memory_may_grow_a_little_and_more_so_in_a_short_soak():
+    assert broken_promises(growing("rss", 8.0)(made_up_soak()), 1.5) == []
+    short = made_up_soak()
+    short = replace(short, samples=short.samples[:481])  # 6 min after the warm-up: up to 47 kB/min
+    assert broken_promises(growing("rss", 40.0)(short), 1.5) == []
+    assert broken_promises(growing("rss", 60.0)(short), 1.5) != []
+
+
+def test_dropped_frames_do_not_make_the_node_look_idle():
+    soak = with_every_fifth_left_out(made_up_soak())
+    assert broken_promises(soak, 1.5) == []
+    assert soak.two_hands.processed == pytest.approx(0.8, abs=0.01)
+    assert soak.two_hands.cores_for_all == pytest.approx(0.6 / 0.8, rel=0.01)
+    figures = {record.name: record.value for record in soak_records(soak, 1.5)}
+    assert figures["soak/frames_dropped_share"] == pytest.approx(0.2)
+
+
+def test_the_chart_shows_what_grows():
+    """The uppermost line climbs in the first of the four panels, that of the memory."""
+    flat, steep = soak_chart(made_up_soak()), soak_chart(growing("rss", 12.0)(made_up_soak()))
+    assert flat.shape == steep.shape == (1000, 1100, 3)
+    heights = []
+    for chart in (flat, steep):
+        column = chart[84:260, 1050].astype(int)
+        heights.append(np.flatnonzero(np.ptp(column, axis=1) > 60)[0])
+    assert heights[1] < heights[0] - 20
 
 
 # Logs

@@ -2,92 +2,120 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from hamer_ros.bench.soak_report import CORES_LIMIT, Soak
-from hamer_ros.demo.axes import Axes, nice
-from hamer_ros.demo.drawing import MUTED, SIDE, TEXT, canvas, put_swatch, put_text
+from hamer_ros.demo.axes import Axes, draw_line, nice
+from hamer_ros.demo.drawing import (
+    LINE,
+    MUTED,
+    SIDE,
+    TEXT,
+    Color,
+    canvas,
+    put_swatch,
+    put_text,
+    text_size,
+)
 from hamer_ros.hands import Side
 
 _WIDTH, _HEIGHT = 1100, 1000
 _LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 84, 24, 84, 64, 52
 _PANELS = 4
+_PANEL_WIDTH = _WIDTH - _LEFT - _RIGHT
 _PANEL_HEIGHT = (_HEIGHT - _TOP - _BOTTOM - (_PANELS - 1) * _GAP) // _PANELS
 _ONE, _OTHER, _THIRD = SIDE[Side.LEFT], SIDE[Side.RIGHT], TEXT
+_LEAST_RANGE = 300
+"""kB up and down, so that no single page looks like a mountain."""
 
 
 def soak_chart(soak: Soak) -> np.ndarray:
     """Memory, what the node holds, latency and busy cores over time, (1000, 1100, 3) uint8 RGB."""
     out = canvas(_WIDTH, _HEIGHT)
-    put_text(out, "The node at 30 Hz, hands coming and going", (_LEFT, 26), 0.62)
-    minutes = [soak.minutes(sample.time) for sample in soak.samples]
-    x_max = max(minutes)
-
-    rss = [sample.rss / 1024 for sample in soak.samples]
-    anonymous = [sample.anonymous / 1024 for sample in soak.samples]
-    low, high = math.floor(min(anonymous)) - 1, math.ceil(max(rss)) + 1
-    axes = _axes(0, x_max, float(high), float(low))
-    line = soak.trend("rss")
-    slope = f"{line.slope:+.1f} +- {line.error:.1f} kB/min after the warm-up"
-    axes.draw(out, f"memory, MB: {slope}")
-    axes.curve(out, zip(minutes, rss, strict=True), _ONE)
-    axes.curve(out, zip(minutes, anonymous, strict=True), _OTHER)
-    warm = soak.minutes(soak.warm)
-    axes.curve(out, [(warm, line.start / 1024), (x_max, line.end / 1024)], TEXT, 1)
-    _legend(out, axes, (("all that is resident", _ONE), ("anonymous", _OTHER)))
-
-    files = [sample.files for sample in soak.samples]
-    segments = [sample.segments for sample in soak.samples]
-    threads = [sample.threads for sample in soak.samples]
-    axes = _axes(1, x_max, nice(1.1 * max(files + segments + threads)))
-    axes.draw(out, "held")
-    for counts, color in ((files, _ONE), (segments, _OTHER), (threads, _THIRD)):
-        axes.curve(out, zip(minutes, counts, strict=True), color)
-    names = ("file descriptors", _ONE), ("shared-memory segments", _OTHER), ("threads", _THIRD)
-    _legend(out, axes, names)
-
-    axes = _axes(2, x_max, nice(1.05 * max(window.p99 for window in soak.windows)))
-    axes.draw(out, "latency, ms: from an image's stamp to its hands at the client")
-    axes.curve(out, [(w.minute, w.p99) for w in soak.windows], _ONE)
-    axes.curve(out, [(w.minute, w.p50) for w in soak.windows], _OTHER)
-    _legend(out, axes, (("p99", _ONE), ("p50", _OTHER)))
-
-    cores = list(_cores(soak))
-    axes = _axes(3, x_max, nice(1.1 * max(CORES_LIMIT, *(y for _, y in cores))))
-    axes.draw(out, "cores that the node keeps busy, however many hands are in view")
-    axes.curve(out, cores, _ONE)
-    axes.limit(out, CORES_LIMIT, "limit with two hands")
-    text = f"two hands: {soak.two_hands.cores_for_all:.2f}"
-    put_text(out, text, (_WIDTH - _RIGHT, axes.top - 16), 0.45, TEXT, align=1.0)
-
-    for panel in range(_PANELS):
-        top = _axes(panel, x_max, 1.0).top
-        u = _LEFT + (_WIDTH - _LEFT - _RIGHT) * warm / x_max
-        put_text(out, "|", (u, top - 2), 0.4, MUTED, align=0.5)
+    title = "The node at 30 Hz, hands coming and going; it counts from the upright line on"
+    put_text(out, title, (_LEFT, 26), 0.62)
+    _memory(out, soak)
+    _held(out, soak)
+    _latency(out, soak)
+    _cores(out, soak)
     put_text(out, "minutes", (_WIDTH - _RIGHT, _HEIGHT - 14), 0.42, MUTED, align=1.0)
     return out
 
 
-def _cores(soak: Soak) -> Iterable[tuple[float, float]]:
-    """Minute and busy cores between the ends of the windows of latency."""
+def _memory(out: np.ndarray, soak: Soak) -> None:
+    first, line = soak.late_samples[0], soak.trend("rss")
+    late = [sample.rss - first.rss for sample in soak.late_samples]
+    late += [sample.anonymous - first.anonymous for sample in soak.late_samples]
+    low, high = nice(max(_LEAST_RANGE, -min(late))), nice(max(_LEAST_RANGE, *late))
+    axes = _axes(0, soak, high, -low)
+    _draw(
+        out,
+        axes,
+        soak,
+        f"memory, kB more than the {first.rss / 1024:.0f} MB after the warm-up: "
+        f"{line.slope:+.1f} +- {line.error:.1f} kB/min",
+        (("resident", _ONE), ("of it anonymous", _OTHER)),
+    )
+    for field, color in (("rss", _ONE), ("anonymous", _OTHER)):
+        base = getattr(first, field)
+        axes.curve(
+            out,
+            ((soak.minutes(s.time), getattr(s, field) - base) for s in soak.samples),
+            color,
+        )
+
+
+def _held(out: np.ndarray, soak: Soak) -> None:
+    fields = ("files", _ONE), ("segments", _OTHER), ("threads", _THIRD)
+    most = max(getattr(sample, field) for sample in soak.samples for field, _ in fields)
+    axes = _axes(1, soak, nice(1.1 * most))
+    names = ("file descriptors", _ONE), ("shared-memory segments", _OTHER), ("threads", _THIRD)
+    _draw(out, axes, soak, "held", names)
+    for field, color in fields:
+        axes.curve(out, ((soak.minutes(s.time), getattr(s, field)) for s in soak.samples), color)
+
+
+def _latency(out: np.ndarray, soak: Soak) -> None:
+    axes = _axes(2, soak, nice(1.05 * max(window.p99 for window in soak.windows)))
+    title = "latency, ms: from an image's stamp until the client has its hands"
+    _draw(out, axes, soak, title, (("p99", _ONE), ("p50", _OTHER)))
+    axes.curve(out, ((window.minute, window.p99) for window in soak.windows), _ONE)
+    axes.curve(out, ((window.minute, window.p50) for window in soak.windows), _OTHER)
+
+
+def _cores(out: np.ndarray, soak: Soak) -> None:
+    """Between the ends of the windows of latency."""
     times = np.array([soak.minutes(sample.time) for sample in soak.samples])
     used = np.array([sample.cpu_seconds for sample in soak.samples])
-    edges = np.array([window.minute for window in soak.windows])
-    seconds = np.interp(edges, times, used)
-    return zip(edges[1:], np.diff(seconds) / (60 * np.diff(edges)), strict=True)
+    edges = np.array([0.0] + [window.minute for window in soak.windows])
+    cores = np.diff(np.interp(edges, times, used)) / (60 * np.diff(edges))
+    axes = _axes(3, soak, nice(1.1 * max(CORES_LIMIT, *cores)))
+    title = (
+        "cores that the node keeps busy with two, one and no hands in turn; "
+        f"with two, were no image dropped: {soak.two_hands.cores_for_all:.2f}"
+    )
+    _draw(out, axes, soak, title, ())
+    axes.curve(out, zip(edges[1:], cores, strict=True), _ONE)
+    axes.limit(out, CORES_LIMIT, "limit with two hands")
 
 
-def _axes(panel: int, x_max: float, y_max: float, y_min: float = 0.0) -> Axes:
+def _axes(panel: int, soak: Soak, y_max: float, y_min: float = 0.0) -> Axes:
     top = _TOP + panel * (_PANEL_HEIGHT + _GAP)
-    return Axes(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PANEL_HEIGHT, x_max, y_max, y_min)
+    x_max = soak.minutes(soak.samples[-1].time)
+    return Axes(_LEFT, top, _PANEL_WIDTH, _PANEL_HEIGHT, x_max, y_max, y_min)
 
 
-def _legend(
-    out: np.ndarray, axes: Axes, entries: Iterable[tuple[str, tuple[int, int, int]]]
+def _draw(
+    out: np.ndarray, axes: Axes, soak: Soak, title: str, legend: Iterable[tuple[str, Color]]
 ) -> None:
-    u = _LEFT + 10
-    for text, color in entries:
-        u = put_swatch(out, text, (u, axes.top + 14), color) + 20
+    """Panel, end of the warm-up and legend, the latter from the right to the left."""
+    axes.draw(out, title)
+    warm = soak.minutes(soak.warm)
+    draw_line(out, [axes.place(warm, axes.y_min), axes.place(warm, axes.y_max)], LINE, 2)
+    u = _WIDTH - _RIGHT
+    for text, color in reversed(tuple(legend)):
+        u -= 20 + text_size(text, 0.45)[0]
+        put_swatch(out, text, (u, axes.top - 16), color)
+        u -= 18

@@ -18,7 +18,7 @@ _SHIFT = 4
 class Axes:
     """A panel: left, top, width and height in pixels, and the range of values in it.
 
-    x begins at 0.
+    x begins at 0.  y beyond the range lies on the border.
     """
 
     left: int
@@ -30,8 +30,8 @@ class Axes:
     y_min: float = 0.0
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Where a value lies in the image, (u, v) in pixels; too large ones lie on the border."""
-        part = (min(y, self.y_max) - self.y_min) / (self.y_max - self.y_min)
+        """Where a value lies in the image, (u, v) in pixels."""
+        part = (min(max(y, self.y_min), self.y_max) - self.y_min) / (self.y_max - self.y_min)
         return self.left + self.width * x / self.x_max, self.top + self.height * (1 - part)
 
     def draw(self, image: np.ndarray, title: str) -> None:
