@@ -121,13 +121,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--rate",
-        type=_positive,
+        type=positive,
         metavar="HZ",
         help="frames per second (default: a video's own, 1 of photographs, otherwise 30)",
     )
     demo.add_argument(
         "--seconds",
-        type=_positive,
+        type=positive,
         metavar="S",
         help="how much to play (default: all; 3 s of a photograph, 10 s of a webcam)",
     )
@@ -176,7 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.add_argument(
         "--minutes",
-        type=_positive,
+        type=positive,
         default=2.0,
         metavar="M",
         help="how long the area soak runs (default: 2)",
@@ -192,7 +192,8 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """The value of an option that is a positive number."""
     value = float(text)
     if not 0.0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,8 +30,6 @@ from hamer_ros.msg import HandTopology
 from hamer_ros.ros.images import encode_rgb
 
 FRAME_ID = "camera_optical_frame"
-IMAGE_TOPIC = "/camera/image"
-INFO_TOPIC = "/camera/camera_info"
 
 _SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -50,21 +49,13 @@ def camera_info(camera: CameraModel) -> CameraInfo:
 
 
 class CameraNode(Node):
-    """Publishes images; knows whether the hand node is active and listens."""
+    """Publishes images and their CameraInfo on ``image_raw`` and ``camera_info``."""
 
-    def __init__(self, camera_of_size: CameraOfSize) -> None:
-        super().__init__("demo_camera")
+    def __init__(self, name: str, camera_of_size: CameraOfSize, **options: Any) -> None:
+        super().__init__(name, **options)
         self._camera_of_size = camera_of_size
-        self._images = self.create_publisher(Image, IMAGE_TOPIC, _SENSOR)
-        self._infos = self.create_publisher(CameraInfo, INFO_TOPIC, _SENSOR)
-        self._active = False
-        self.create_subscription(HandTopology, "/hamer/topology", self._on_topology, _LATCHED)
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether the node has been activated, which its topology tells, and has subscribed."""
-        publishers = (self._images, self._infos)
-        return self._active and all(p.get_subscription_count() >= 1 for p in publishers)
+        self._images = self.create_publisher(Image, "image_raw", _SENSOR)
+        self._infos = self.create_publisher(CameraInfo, "camera_info", _SENSOR)
 
     def prepare(self, rgb: np.ndarray) -> tuple[CameraInfo, Image]:
         """The messages of one frame, but for the stamp."""
@@ -79,6 +70,21 @@ class CameraNode(Node):
         self._infos.publish(info)
         self._images.publish(image)
         return now.nanoseconds
+
+
+class DemoCamera(CameraNode):
+    """Knows whether the hand node is active and listens."""
+
+    def __init__(self, camera_of_size: CameraOfSize) -> None:
+        super().__init__("demo_camera", camera_of_size, namespace="camera")
+        self._active = False
+        self.create_subscription(HandTopology, "/hamer/topology", self._on_topology, _LATCHED)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the node has been activated, which its topology tells, and has subscribed."""
+        publishers = (self._images, self._infos)
+        return self._active and all(p.get_subscription_count() >= 1 for p in publishers)
 
     def _on_topology(self, _: HandTopology) -> None:
         self._active = True
@@ -125,7 +131,7 @@ def main(arguments: list[str]) -> None:
     if source.live:
         frames, period = recorded(frames, options.recording, source.rate), 0.0
     rclpy.init()
-    node = CameraNode(parse_camera(options.camera))
+    node = DemoCamera(parse_camera(options.camera))
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     while not node.is_awaited:

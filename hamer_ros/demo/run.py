@@ -179,7 +179,7 @@ def _play(
     signals = Signals(work)
     sent_log, seen_log = work / "sent.jsonl", work / "seen.pickle"
     sent_log.touch()
-    ros = ["--ros-args", "-r", "image:=/camera/image", "-r", "camera_info:=/camera/camera_info"]
+    ros = ["--ros-args", "-r", "image:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
     if programme.source.stills:
         ros += ["-p", "photographs:=true"]
     python = [sys.executable, "-m"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
     rate: frames per second; by default a video's own, `STILL_RATE` of photographs, otherwise
         `RATE`.
     seconds: how much to play; by default all of a recording, `STILL_SECONDS` of each photograph
-        and `LIVE_SECONDS` of a live camera.
+        and `LIVE_SECONDS` of a live camera, which plays on and on for ``math.inf``.
 
     Raises:
         SourceError: nothing there, or nothing that can be read.
@@ -179,4 +180,6 @@ def _captured(what: str | int) -> Iterator[np.ndarray]:
 
 def _count(rate: float, seconds: float | None) -> int | None:
     """How many frames to play; None for all."""
-    return None if seconds is None else max(1, round(rate * seconds))
+    if seconds is None or math.isinf(seconds):
+        return None
+    return max(1, round(rate * seconds))

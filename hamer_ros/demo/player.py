@@ -1,0 +1,134 @@
+"""A camera that is none: plays images over and over, as a driver publishes them.
+
+Publishes ``image_raw`` and ``camera_info``, stamped with the present time, until it is stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import signal
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import rclpy
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
+
+from hamer_ros.camera import CameraError
+from hamer_ros.cli import positive
+from hamer_ros.demo.camera import CameraNode
+from hamer_ros.demo.clip import CAMERA
+from hamer_ros.demo.intrinsics import CameraOfSize, parse_camera
+from hamer_ros.demo.sources import Source, SourceError, open_source
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.rendering.clip import clip_frame
+
+CLIP_RATE = 15.0
+"""Frames per second of the rendered clip: half of what the demo plays, to be rendered sooner."""
+
+CLIP_SECONDS = 5.0
+"""How long the clip's loop lasts."""
+
+STILL_RATE = 10.0
+"""Frames per second of photographs: markers vanish when they are not renewed."""
+
+
+class Player(CameraNode):
+    """Sends the next frame whenever it is due; what comes late is not made up for."""
+
+    def __init__(self, source: Source, camera_of_size: CameraOfSize) -> None:
+        super().__init__("hamer_camera", camera_of_size)
+        self._frames = itertools.chain.from_iterable(source.frames() for _ in itertools.count())
+        self.create_timer(1.0 / source.rate, self._play)
+        self.get_logger().info(
+            f"{source.name} at {source.rate:g} Hz on '{self._images.topic_name}'"
+        )
+
+    def _play(self) -> None:
+        self.send(*self.prepare(next(self._frames)))
+
+
+def endless(text: str, rate: float | None) -> Source:
+    """A source that suits being played over and over.
+
+    text, rate: see `open_source`; photographs are sent at `STILL_RATE` by default.
+
+    Raises:
+        SourceError: see `open_source`.
+    """
+    source = open_source(text, rate)
+    if source.live:
+        return open_source(text, rate, math.inf)
+    if source.stills:
+        return open_source(text, rate or STILL_RATE)
+    return source
+
+
+def rendered(rate: float) -> Source:
+    """The rendered clip as a loop; a frame is rendered when it is first played, then kept."""
+    n_frames = max(1, round(rate * CLIP_SECONDS))
+    model, kept = HandModel.default(), list[np.ndarray]()
+
+    def play() -> Iterator[np.ndarray]:
+        for index in range(n_frames):
+            if index == len(kept):
+                kept.append(clip_frame(model, index, n_frames).rgb)
+            yield kept[index]
+
+    return Source("the rendered clip", rate, live=False, stills=False, frames=play)
+
+
+def main() -> None:
+    """Play until interrupted."""
+    options = parser().parse_args(remove_ros_args(sys.argv)[1:])
+    try:
+        if options.source is None:
+            source, camera = rendered(options.rate or CLIP_RATE), parse_camera(CAMERA)
+        else:
+            source, camera = endless(options.source, options.rate), parse_camera(options.camera)
+        _spin(source, camera)
+    except (CameraError, SourceError) as error:
+        sys.exit(f"hamer_camera: {error}")
+    except KeyboardInterrupt:
+        pass
+
+
+def parser() -> argparse.ArgumentParser:
+    """What may stand before ``--ros-args``."""
+    out = argparse.ArgumentParser(prog="hamer_camera", description=__doc__)
+    out.add_argument(
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="image, folder of images, video, or number of a webcam; a rendered clip when it is "
+        "left out",
+    )
+    out.add_argument(
+        "--camera",
+        help="intrinsics of SOURCE: fx,fy,cx,cy in pixels, or a calibration file of ROS' "
+        "camera_calibration; a field of view is guessed when it is left out",
+    )
+    out.add_argument(
+        "--rate",
+        type=positive,
+        metavar="HZ",
+        help="frames per second (default: a video's own, 10 of photographs, 15 of the clip, "
+        "otherwise 30)",
+    )
+    return out
+
+
+def _spin(source: Source, camera: CameraOfSize) -> None:
+    # An interrupt is to reach Python alone: rclpy's own handler would end the middleware in the
+    # middle of a frame.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    node = Player(source, camera)
+    try:
+        rclpy.spin(node)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
