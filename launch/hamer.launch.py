@@ -3,87 +3,106 @@
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration, PythonExpression
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch_ros.actions import LifecycleNode
+from launch_ros.parameter_descriptions import ParameterValue
+
+from hamer_ros.ros import launching
 
 SHARE = Path(get_package_share_directory("hamer_ros"))
 
 ARGUMENTS = {
-    "image_topic": ("/camera/image_raw", "Topic of the camera's sensor_msgs/Image."),
+    "camera": ("camera", "Name of the camera, which stands for {camera} in the topics."),
+    "image_topic": ("/{camera}/image_raw", "Topic of the camera's sensor_msgs/Image."),
     "camera_info_topic": (
         "",
         "Topic of its CameraInfo; when empty, camera_info beside the image topic.",
     ),
-    "image_transport": ("raw", "raw, or compressed for CompressedImage on image_topic/compressed."),
-    "estimator": ("landmarks", "How hands are recovered: landmarks, hamer or ensemble."),
-    "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
-    "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),
-    "backend": ("torch", "For estimator hamer: torch, onnxruntime or tensorrt."),
-    "device": ("cpu", "Where the nets run: cpu, cuda or cuda:N."),
-    "rectified": ("false", "Whether the images are rectified."),
-    "use_depth": ("false", "Whether to use the depth image on depth_topic."),
     "depth_topic": (
-        "/camera/aligned_depth_to_color/image_raw",
-        "Topic of a depth image that is aligned with the image.",
+        "/{camera}/aligned_depth_to_color/image_raw",
+        "With use_depth: topic of a depth image that is aligned with the image.",
     ),
     "namespace": ("", "Namespace of the node."),
+    "params_file": (
+        str(SHARE / "config" / "hamer.yaml"),
+        "Values of all parameters; it holds for the arguments, too, whose default is empty.",
+    ),
+    "image_transport": ("", "raw, or compressed for CompressedImage on image_topic/compressed."),
+    "rectified": ("", "true or false: whether the images are rectified."),
+    "use_depth": ("", "true or false: whether to use the depth image on depth_topic."),
+    "estimator": ("", "How hands are recovered: landmarks, hamer or ensemble."),
+    "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
+    "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),
+    "backend": ("", "For estimator hamer: torch, onnxruntime or tensorrt."),
+    "device": ("", "Where the nets run: cpu, cuda or cuda:N."),
     "tf_prefix": ("", "Put before the frames hand_left and hand_right."),
-    "params_file": (str(SHARE / "config" / "hamer.yaml"), "Values of all other parameters."),
-    "autostart": ("true", "Configure and activate at start; false under a lifecycle manager."),
+    "autostart": ("", "true or false: configure and activate at start; false under a manager."),
+    "use_sim_time": ("", "true or false: take the time from /clock."),
+    "respawn": (
+        "true",
+        "true or false: start the node again 2 s after it has died, of a lost GPU for example.",
+    ),
+    "log_level": ("info", "debug, info, warn, error or fatal."),
 }
+
+TEXTS = ("image_transport", "estimator", "checkpoint", "mano", "backend", "device", "tf_prefix")
+FLAGS = ("rectified", "use_depth", "autostart", "use_sim_time")
+
+LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
+RESPAWN_DELAY = 2.0
 
 
 def generate_launch_description() -> LaunchDescription:
     """Describe the arguments and the node."""
+    choices = {"log_level": LOG_LEVELS}
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
+        DeclareLaunchArgument(
+            name, default_value=default, description=description, choices=choices.get(name)
+        )
         for name, (default, description) in ARGUMENTS.items()
     ]
-    given = {name: LaunchConfiguration(name) for name in ARGUMENTS}
-    camera_info_topic = PythonExpression(
-        [
-            "'", given["camera_info_topic"], "' or '",
-            given["image_topic"], "'.rsplit('/', 1)[0] + '/camera_info'",
-        ]
-    )  # fmt: skip
-    node = LifecycleNode(
-        package="hamer_ros",
-        executable="hamer_node",
-        name="hamer",
-        namespace=given["namespace"],
-        output="screen",
-        emulate_tty=True,
-        parameters=[
-            given["params_file"],
-            {
-                name: given[name]
-                for name in (
-                    "image_transport",
-                    "estimator",
-                    "checkpoint",
-                    "mano",
-                    "backend",
-                    "device",
-                    "rectified",
-                    "use_depth",
-                    "tf_prefix",
-                    "autostart",
-                )
-            },
-        ],
-        remappings=[
-            ("image", given["image_topic"]),
-            ("image/compressed", [given["image_topic"], "/compressed"]),
-            ("camera_info", camera_info_topic),
-            ("depth", given["depth_topic"]),
-        ],
-    )
     # The overlay image, too, is larger than Fast DDS' default segment of shared memory.  The
     # variable was renamed between Jazzy and Kilted.
     profiles = [
         SetEnvironmentVariable(f"{prefix}_DEFAULT_PROFILES_FILE", str(SHARE / "config/fastdds.xml"))
         for prefix in ("FASTRTPS", "FASTDDS")
     ]
-    return LaunchDescription([*declared, *profiles, node])
+    return LaunchDescription([*declared, *profiles, OpaqueFunction(function=node)])
+
+
+def node(context: LaunchContext) -> list[LifecycleNode]:
+    """The node, with the arguments as they are now known."""
+    given = {name: context.launch_configurations[name] for name in ARGUMENTS}
+    # Typed, because an untyped text would be read as YAML: a tf_prefix of 1_ as a number.
+    texts = {name: ParameterValue(given[name], value_type=str) for name in TEXTS if given[name]}
+    flags = {name: launching.flag(name, given[name]) for name in FLAGS if given[name]}
+    info_topic = given["camera_info_topic"] or launching.beside(given["image_topic"])
+    image, info, depth = (
+        launching.topic(name, text, given["camera"])
+        for name, text in (
+            ("image_topic", given["image_topic"]),
+            ("camera_info_topic", info_topic),
+            ("depth_topic", given["depth_topic"]),
+        )
+    )
+    return [
+        LifecycleNode(
+            package="hamer_ros",
+            executable="hamer_node",
+            name="hamer",
+            namespace=given["namespace"],
+            output="screen",
+            emulate_tty=True,
+            ros_arguments=["--log-level", given["log_level"]],
+            respawn=launching.flag("respawn", given["respawn"]),
+            respawn_delay=RESPAWN_DELAY,
+            parameters=[given["params_file"], {**texts, **flags}],
+            remappings=[
+                ("image", image),
+                ("image/compressed", f"{image}/compressed"),
+                ("camera_info", info),
+                ("depth", depth),
+            ],
+        )
+    ]
