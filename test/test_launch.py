@@ -1,69 +1,341 @@
-"""The launch file, where launch exists: it explains itself, and the node that it starts works."""
+"""The launch files, where launch exists: they explain themselves, and what they start works."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 pytest.importorskip("launch", reason="launch has no wheel")
 pytest.importorskip("launch_ros", reason="launch_ros has no wheel")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
+import rclpy
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchDescription, LaunchService
+from helpers import MODEL
+from launch import LaunchDescription, LaunchDescriptionEntity, LaunchService
 from launch.actions import (
-    DeclareLaunchArgument,
     IncludeLaunchDescription,
     RegisterEventHandler,
     Shutdown,
     TimerAction,
 )
-from launch.event_handlers import OnProcessIO
+from launch.event_handlers import OnProcessExit, OnProcessIO, OnProcessStart
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch_ros.actions import Node
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from tf2_msgs.msg import TFMessage
+
+from hamer_ros.demo.clip import CAMERA
+from hamer_ros.demo.processes import free_domain
+from hamer_ros.msg import HandMeshArray
+from hamer_ros.rendering.clip import clip_frame
 
 pytestmark = pytest.mark.usefixtures("nets")
 
+LAUNCH = Path(get_package_share_directory("hamer_ros")) / "launch"
+LAUNCH_FILES = sorted(LAUNCH.glob("*.launch.py"))
+PATIENCE = 60.0
+"""Seconds; only a failure takes as long."""
+
+
+@pytest.fixture(autouse=True)
+def domain(monkeypatch) -> int:
+    """A domain that nobody else uses."""
+    domain = free_domain("0")
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    return domain
+
+
+class Listener:
+    """Hears what the launched nodes publish, in a thread of its own."""
+
+    def __init__(self, domain: int) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context, domain_id=domain)
+        self._node = rclpy.create_node("listener", context=self._context)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._closing = threading.Event()
+        self.heard: dict[str, list] = {}
+
+    def listen(self, kind: type, topic: str) -> None:
+        self.heard[topic] = []
+        self._node.create_subscription(kind, topic, self.heard[topic].append, 10)
+
+    def both_hands(self, topic: str) -> bool:
+        return any(len(array.hands) == 2 for array in self.heard[topic])
+
+    def frames(self) -> set[str]:
+        """Child frames on /tf."""
+        return {t.child_frame_id for message in self.heard["/tf"] for t in message.transforms}
+
+    def node_names(self) -> set[str]:
+        pairs = self._node.get_node_names_and_namespaces()
+        return {f"{namespace.rstrip('/')}/{name}" for name, namespace in pairs}
+
+    def spin_until(self, done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + PATIENCE
+        while not done():
+            if self._closing.is_set() or time.monotonic() > deadline:
+                return False
+            self._executor.spin_once(timeout_sec=0.1)
+        return True
+
+    def stop(self) -> None:
+        self._closing.set()
+
+    def close(self) -> None:
+        self._executor.shutdown()
+        self._node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
 
 @pytest.fixture
-def launch_file() -> Path:
-    return Path(get_package_share_directory("hamer_ros")) / "launch" / "hamer.launch.py"
+def listener(domain) -> Iterator[Listener]:
+    listener = Listener(domain)
+    listener.listen(TFMessage, "/tf")
+    yield listener
+    listener.close()
 
 
-def test_every_argument_is_described(launch_file):
-    spec = importlib.util.spec_from_file_location("hamer_launch", launch_file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    entities = module.generate_launch_description().entities
-    arguments = [e for e in entities if isinstance(e, DeclareLaunchArgument)]
-    assert {a.name for a in arguments} >= {"image_topic", "estimator", "device", "params_file"}
-    assert all(len(a.description) > 15 for a in arguments)
+class Launch:
+    """One run of a launch service: what its processes said and how they ended."""
+
+    def __init__(self, *entities: LaunchDescriptionEntity) -> None:
+        self.said = ""
+        self.started = 0
+        self.exit_codes: list[int] = []
+        self.seconds_to_end = 0.0
+        self._enough: Callable[[], bool] = lambda: False
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        self._service = LaunchService(argv=[])
+        self._service.include_launch_description(
+            LaunchDescription(
+                [
+                    RegisterEventHandler(OnProcessIO(on_stdout=self._heard, on_stderr=self._heard)),
+                    RegisterEventHandler(OnProcessStart(on_start=self._has_started)),
+                    RegisterEventHandler(OnProcessExit(on_exit=self._has_ended)),
+                    TimerAction(period=2 * PATIENCE, actions=[Shutdown(reason="timeout")]),
+                    *entities,
+                ]
+            )
+        )
+
+    def run(self, enough: Callable[[], bool] = lambda: False) -> int:
+        """Run until it ends by itself, or enough has been said and done; the exit status."""
+        self._enough = enough
+        return self._service.run()
+
+    def run_until_heard(self, listener: Listener, done: Callable[[], bool]) -> bool:
+        """Run until something has been published; whether it was, and all ended well after it."""
+        heard, ending = [], [0.0]
+
+        def wait() -> None:
+            heard.append(listener.spin_until(done))
+            ending[0] = time.monotonic()
+            self._service.shutdown()
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        status = self._service.run()
+        listener.stop()
+        thread.join()
+        self.seconds_to_end = time.monotonic() - ending[0]
+        return heard == [True] and status == 0
+
+    def _heard(self, event) -> list[Shutdown]:
+        self.said += event.text.decode()
+        return self._next()
+
+    def _has_started(self, event, context) -> list[Shutdown]:
+        self.started += 1
+        return self._next()
+
+    def _has_ended(self, event, context) -> list[Shutdown]:
+        self.exit_codes.append(event.returncode)
+        return self._next()
+
+    def _next(self) -> list[Shutdown]:
+        if not self._enough():
+            return []
+        self._enough = lambda: False  # once is enough
+        return [Shutdown()]
 
 
-def test_the_node_comes_up_with_the_topics_asked_for(launch_file, monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", "79")
-    said: list[str] = []
+def include(name: str, **arguments: str) -> IncludeLaunchDescription:
+    return IncludeLaunchDescription(
+        PythonLaunchDescriptionSource(str(LAUNCH / name)), launch_arguments=arguments.items()
+    )
 
-    def listen(event):
-        said.append(event.text.decode())
-        return Shutdown() if "intrinsics from" in said[-1] else None
 
-    service = LaunchService(argv=[])
-    service.include_launch_description(
-        LaunchDescription(
-            [
-                RegisterEventHandler(OnProcessIO(on_stdout=listen, on_stderr=listen)),
-                TimerAction(period=30.0, actions=[Shutdown(reason="timeout")]),
-                IncludeLaunchDescription(
-                    PythonLaunchDescriptionSource(str(launch_file)),
-                    launch_arguments=[("image_topic", "/cam/image_rect"), ("rectified", "true")],
-                ),
-            ]
+def camera(namespace: str, photo: Path) -> Node:
+    return Node(
+        package="hamer_ros",
+        executable="hamer_camera",
+        namespace=namespace,
+        arguments=[str(photo), "--camera", CAMERA, "--rate", "5"],
+    )
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "hands.png"
+    cv2.imwrite(str(path), clip_frame(MODEL, 0).rgb[..., ::-1])
+    return path
+
+
+# Arguments
+
+
+@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
+def test_every_argument_is_described(file):
+    description = PythonLaunchDescriptionSource(
+        str(file)
+    ).try_get_launch_description_without_context()
+    arguments = description.get_launch_arguments()
+    shared = {"image_topic", "checkpoint", "estimator", "device", "params_file", "respawn"}
+    assert {argument.name for argument in arguments} >= shared
+    assert [a.name for a in arguments if len(a.description) <= 15] == []
+
+
+def test_arguments_of_one_camera_are_not_offered_for_several():
+    source = PythonLaunchDescriptionSource(str(LAUNCH / "multi_camera.launch.py"))
+    description = source.try_get_launch_description_without_context()
+    names = {argument.name for argument in description.get_launch_arguments()}
+    assert names & {"camera", "namespace", "tf_prefix"} == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments"),
+    [
+        ("hamer.launch.py", {"rectified": "maybe"}),
+        ("hamer.launch.py", {"respawn": "maybe"}),
+        ("hamer.launch.py", {"image_topic": "/{lens}/image_raw"}),
+        ("hamer.launch.py", {"log_level": "loud"}),
+        ("multi_camera.launch.py", {"cameras": "front,front"}),
+        ("demo.launch.py", {"rviz": "maybe"}),
+    ],
+)
+def test_an_argument_that_cannot_be_ends_the_launch_before_anything_starts(file, arguments):
+    launched = Launch(include(file, **arguments))
+    assert launched.run() == 1
+    assert launched.started == 0
+
+
+# One camera
+
+
+def test_the_node_comes_up_with_the_names_and_topics_asked_for():
+    launched = Launch(
+        include(
+            "hamer.launch.py",
+            camera="wrist",
+            image_topic="/{camera}/image_rect",
+            rectified="true",
+            namespace="arm",
         )
     )
-    asyncio.set_event_loop(asyncio.new_event_loop())
-    assert service.run() == 0
-    log = "".join(said)
-    assert "images from '/cam/image_rect', intrinsics from '/cam/camera_info'" in log
+    topics = "images from '/wrist/image_rect', intrinsics from '/wrist/camera_info'"
+    assert launched.run(lambda: topics in launched.said) == 0
+    assert topics in launched.said
+    assert "[arm.hamer]" in launched.said
+    assert launched.exit_codes == [0]
+
+
+def parameters(folder: Path, values: str) -> str:
+    path = folder / "params.yaml"
+    path.write_text(f"/**: {{ros__parameters: {{{values}}}}}")
+    return str(path)
+
+
+def test_what_is_not_given_is_as_the_file_of_parameters_says(tmp_path):
+    file = parameters(tmp_path, "detector: given, estimator: magic")
+    launched = Launch(include("hamer.launch.py", params_file=file))
+    refused = "estimator is 'magic'"
+    launched.run(lambda: refused in launched.said)
+    assert refused in launched.said
+
+
+def test_what_is_given_goes_before_the_file_of_parameters(tmp_path):
+    file = parameters(tmp_path, "detector: given, estimator: magic")
+    launched = Launch(include("hamer.launch.py", params_file=file, estimator="landmarks"))
+    refused = "detector is 'given'"
+    launched.run(lambda: refused in launched.said)
+    assert refused in launched.said
+
+
+def test_a_text_that_looks_like_a_number_stays_a_text():
+    launched = Launch(include("hamer.launch.py", tf_prefix="1", respawn="false"))
+    launched.run(lambda: "images from" in launched.said or bool(launched.exit_codes))
+    assert "images from" in launched.said
+
+
+@pytest.mark.parametrize(("respawn", "starts"), [("true", 2), ("false", 1)])
+def test_a_node_that_dies_is_started_again_unless_that_is_not_wanted(tmp_path, respawn, starts):
+    file = parameters(tmp_path, "max_hands: many")  # of a wrong type: rclpy ends the node
+    launched = Launch(include("hamer.launch.py", params_file=file, respawn=respawn))
+    launched.run(lambda: len(launched.exit_codes) == starts)
+    assert launched.started == starts
+    assert 0 not in launched.exit_codes
+
+
+# Several cameras
+
+
+def test_two_cameras_have_two_streams_of_hands(listener, photo):
+    cameras = ("front", "left")
+    topics = {f"/{name}/hamer/hands" for name in cameras}
+    for topic in topics:
+        listener.listen(HandMeshArray, topic)
+    frames = {f"{name}_hand_{side}" for name in cameras for side in ("left", "right")}
+    names = {f"/{name}/hamer" for name in cameras}
+    launched = Launch(
+        include("multi_camera.launch.py", cameras=",".join(cameras)),
+        *(camera(name, photo) for name in cameras),
+    )
+    assert launched.run_until_heard(
+        listener,
+        lambda: (
+            all(map(listener.both_hands, topics))
+            and frames <= listener.frames()
+            and names <= listener.node_names()
+        ),
+    ), launched.said
+    assert all(frame.startswith(("front_hand_", "left_hand_")) for frame in listener.frames())
+    assert launched.exit_codes == [0] * 4
+    assert launched.seconds_to_end < 10
+
+
+# The demo
+
+
+def test_the_demo_publishes_hands_and_ends_when_told_to(listener):
+    listener.listen(HandMeshArray, "/hamer/hands")
+    launched = Launch(include("demo.launch.py"))
+    assert launched.run_until_heard(
+        listener,
+        lambda: (
+            listener.both_hands("/hamer/hands") and {"hand_left", "hand_right"} <= listener.frames()
+        ),
+    ), launched.said
+    assert {array.header.frame_id for array in listener.heard["/hamer/hands"]} == {
+        "camera_optical_frame"
+    }
+    assert launched.exit_codes == [0, 0]
+    assert launched.seconds_to_end < 10
+
+
+def test_without_its_source_the_demo_ends_and_says_why():
+    launched = Launch(include("demo.launch.py", source="nowhere.mp4"))
+    launched.run()
+    assert "'nowhere.mp4' does not exist" in launched.said
+    assert len(launched.exit_codes) == 2
+    assert 1 in launched.exit_codes  # of the camera; the node may be interrupted while it imports

@@ -1,0 +1,156 @@
+"""What launch files are made of, where there is no launch: their texts, names and tables."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import itertools
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from hamer_ros.demo.sources import STILL_SECONDS
+from hamer_ros.rendering.clip import HEIGHT, WIDTH
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+from hamer_ros.demo import player
+from hamer_ros.ros import launching
+from hamer_ros.ros.parameters import Parameters
+
+ROOT = Path(__file__).parents[1]
+LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
+
+
+def constants(file: Path) -> dict[str, ast.expr]:
+    """The values of a module's upper-case names, unevaluated."""
+    return {
+        target.id: statement.value
+        for statement in ast.parse(file.read_text()).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and target.id.isupper()
+    }
+
+
+@pytest.mark.parametrize("file", LAUNCH_FILES, ids=lambda file: file.name)
+def test_a_launch_file_compiles_and_describes_itself(file):
+    tree = ast.parse(file.read_text())
+    assert f"ros2 launch hamer_ros {file.name}" in ast.get_docstring(tree)
+    assert "generate_launch_description" in {getattr(node, "name", "") for node in tree.body}
+    assert file.name in (ROOT / "README.md").read_text()
+
+
+def test_arguments_that_are_parameters_are_parameters_of_that_type():
+    table = constants(ROOT / "launch" / "hamer.launch.py")
+    arguments = {ast.literal_eval(key) for key in table["ARGUMENTS"].keys}
+    types = {field.name: type(field.default) for field in dataclasses.fields(Parameters)}
+    types["use_sim_time"] = bool  # every node has it
+    texts, flags = (ast.literal_eval(table[name]) for name in ("TEXTS", "FLAGS"))
+    assert {types[name] for name in texts} == {str}
+    assert {types[name] for name in flags} == {bool}
+    assert {*texts, *flags} <= arguments
+    assert arguments & set(types) == {*texts, *flags}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("True", True), ("false", False), ("False", False)]
+)
+def test_flags(text, value):
+    assert launching.flag("rectified", text) is value
+
+
+@pytest.mark.parametrize("text", ["maybe", "1", "", "yes"])
+def test_what_is_neither_true_nor_false_is_refused_with_the_arguments_name(text):
+    with pytest.raises(ValueError, match=f"rectified is '{text}'; it is true or false"):
+        launching.flag("rectified", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "camera", "name"),
+    [
+        ("/{camera}/image_raw", "front", "/front/image_raw"),
+        ("/{camera}/{camera}/color/image_raw", "left", "/left/left/color/image_raw"),
+        ("/image_raw", "front", "/image_raw"),
+        ("{camera}/image_raw", "robot/front", "/robot/front/image_raw"),
+    ],
+)
+def test_the_cameras_name_is_put_into_its_topics(text, camera, name):
+    assert launching.topic("image_topic", text, camera) == name
+
+
+@pytest.mark.parametrize("text", ["", "/{cam}/image_raw", "/a b", "/1/image", "/{camera}/"])
+def test_a_topic_that_cannot_be_is_refused_with_the_arguments_name(text):
+    with pytest.raises(ValueError, match="image_topic is '"):
+        launching.topic("image_topic", text, "front")
+
+
+def test_camera_info_lies_beside_the_image():
+    assert launching.beside("/{camera}/color/image_raw") == "/{camera}/color/camera_info"
+    assert launching.beside("/image_raw") == "/camera_info"
+
+
+def test_cameras_are_told_apart_by_their_names():
+    assert launching.camera_names("front, left_2") == ("front", "left_2")
+    for text, reason in {
+        "": "'' is not a name",
+        "front,,left": "'' is not a name",
+        "front,1st": "'1st' is not a name",
+        "front,arm/left": "'arm/left' is not a name",
+        "front,left,front": "names a camera twice",
+    }.items():
+        with pytest.raises(ValueError, match=f"cameras is '{text}'.*{reason}"):
+            launching.camera_names(text)
+
+
+def test_rviz_shows_topics_that_the_node_has():
+    manager = yaml.safe_load((ROOT / "config" / "hands.rviz").read_text())["Visualization Manager"]
+    topics = {d["Topic"]["Value"] for d in manager["Displays"] if "Topic" in d}
+    assert topics == {"/hamer/markers", "/hamer/overlay"}
+    assert manager["Global Options"]["Fixed Frame"] == "camera_optical_frame"
+
+
+# The player
+
+
+def test_the_rendered_clip_is_a_loop_and_rendered_once():
+    source = player.rendered(0.4)
+    first, second = list(source.frames()), list(source.frames())
+    assert len(first) == 2
+    assert [frame.shape for frame in first] == [(HEIGHT, WIDTH, 3)] * 2
+    assert not np.array_equal(*first)
+    assert all(a is b for a, b in zip(first, second, strict=True))
+
+
+def test_a_photograph_comes_often_enough_for_markers_to_stay(tmp_path):
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((48, 64, 3), np.uint8))
+    source = player.endless(str(tmp_path / "photo.png"), None)
+    assert source.rate == player.STILL_RATE
+    assert len(list(source.frames())) == STILL_SECONDS * player.STILL_RATE
+    assert player.endless(str(tmp_path / "photo.png"), 2.0).rate == 2.0
+
+
+def test_a_video_keeps_its_own_rate(tmp_path):
+    path = str(tmp_path / "video.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 12.0, (64, 48))
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    assert player.endless(path, None).rate == pytest.approx(12.0)
+
+
+def test_a_webcam_is_never_played_to_its_end(monkeypatch):
+    monkeypatch.setattr("hamer_ros.demo.sources.Path.exists", lambda _: True)
+    monkeypatch.setattr("hamer_ros.demo.sources._captured", lambda _: itertools.repeat("frame"))
+    frames = player.endless("987", 30.0).frames()
+    assert next(itertools.islice(frames, 10_000, None)) == "frame"
+
+
+def test_a_source_that_cannot_be_played_is_a_reason_and_no_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["hamer_camera", "nowhere", "--ros-args", "-r", "a:=b"])
+    with pytest.raises(SystemExit, match="hamer_camera: 'nowhere' does not exist"):
+        player.main()
