@@ -107,13 +107,15 @@ def listener(domain) -> Iterator[Listener]:
 
 
 class Launch:
-    """One run of a launch service: what its processes said and how they ended."""
+    """One run of a launch service: what its processes said and how they ended.
+
+    A process that does not end within 10 s of the interrupt is killed and has exit code -9.
+    """
 
     def __init__(self, *entities: LaunchDescriptionEntity) -> None:
         self.said = ""
         self.started = 0
         self.exit_codes: list[int] = []
-        self.seconds_to_end = 0.0
         self._enough: Callable[[], bool] = lambda: False
         asyncio.set_event_loop(asyncio.new_event_loop())
         self._service = LaunchService(argv=[])
@@ -136,11 +138,10 @@ class Launch:
 
     def run_until_heard(self, listener: Listener, done: Callable[[], bool]) -> bool:
         """Run until something has been published; whether it was, and all ended well after it."""
-        heard, ending = [], [0.0]
+        heard: list[bool] = []
 
         def wait() -> None:
             heard.append(listener.spin_until(done))
-            ending[0] = time.monotonic()
             self._service.shutdown()
 
         thread = threading.Thread(target=wait, daemon=True)
@@ -148,7 +149,6 @@ class Launch:
         status = self._service.run()
         listener.stop()
         thread.join()
-        self.seconds_to_end = time.monotonic() - ending[0]
         return heard == [True] and status == 0
 
     def _heard(self, event) -> list[Shutdown]:
@@ -311,7 +311,6 @@ def test_two_cameras_have_two_streams_of_hands(listener, photo):
     ), launched.said
     assert all(frame.startswith(("front_hand_", "left_hand_")) for frame in listener.frames())
     assert launched.exit_codes == [0] * 4
-    assert launched.seconds_to_end < 10
 
 
 # The demo
@@ -330,7 +329,6 @@ def test_the_demo_publishes_hands_and_ends_when_told_to(listener):
         "camera_optical_frame"
     }
     assert launched.exit_codes == [0, 0]
-    assert launched.seconds_to_end < 10
 
 
 def test_without_its_source_the_demo_ends_and_says_why():
