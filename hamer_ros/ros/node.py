@@ -248,8 +248,8 @@ class HamerNode(LifecycleNode):
             self._statistics.dropped("no boxes")
 
     def _is_idle(self) -> bool:
-        """Whether nobody waits for hands; any thread."""
-        return self._state != "active" or not self._enabled
+        """Whether nobody waits for hands; any thread.  A signal shuts the context down first."""
+        return self._state != "active" or not self._enabled or not self.context.ok()
 
     def _process(self, message: ImageMessage) -> None:
         """Worker's thread."""
