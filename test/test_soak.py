@@ -7,13 +7,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from hamer_ros.bench.records import BrokenPromiseError
 from hamer_ros.bench.soak_chart import soak_chart
-from hamer_ros.bench.soak_clip import HANDS
+from hamer_ros.bench.soak_clip import FRAMES, HANDS, LOOP
 from hamer_ros.bench.soak_figures import (
     DROP_POLICY,
     Account,
@@ -31,6 +32,8 @@ from hamer_ros.bench.soak_report import records as soak_records
 from hamer_ros.bench.soak_samples import Sample, take_sample
 from hamer_ros.demo.processes import Children, DemoError
 from hamer_ros.demo.run import installed_node
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.rendering.clip import clip_frame
 
 SECOND = 10**9
 
@@ -303,6 +306,16 @@ def test_the_chart_shows_what_grows():
     assert heights[1] < heights[0] - 20
 
 
+# Clip
+
+
+def test_hands_come_and_go_and_those_that_stay_do_not_jump():
+    assert set(HANDS) == {0, 1, 2}
+    for (index, sides), (following, others) in pairwise((*FRAMES, FRAMES[0])):
+        if set(sides) & set(others):
+            assert following == (index + 1) % LOOP
+
+
 # Logs
 
 
@@ -353,13 +366,22 @@ def test_a_sample_tells_what_a_process_holds(tmp_path):
 # All of it
 
 
-def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys):
+def render_quickly(path, pool, progress):
+    """As the soak's clip, but the hands do not move."""
+    kinds = {sides for _, sides in FRAMES}
+    images = {sides: clip_frame(HandModel.default(), 0, LOOP, sides).rgb for sides in kinds}
+    np.save(path, np.stack([images[sides] for _, sides in FRAMES]))
+
+
+def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys, monkeypatch):
     pytest.importorskip("rclpy", reason="needs ROS 2")
     soak = pytest.importorskip("hamer_ros.bench.soak", reason="needs the built messages")
     try:
         installed_node()
     except DemoError as reason:
         pytest.skip(str(reason))
+    monkeypatch.setattr(soak.soak_clip, "render", render_quickly)
+    monkeypatch.setattr(soak, "RESTARTS", 1)
     try:
         records = soak.measure_soak(tmp_path, minutes=0.3)
     except BrokenPromiseError as broken:  # speed depends on what else runs here

@@ -48,7 +48,7 @@ def measure_soak(out: Path, minutes: float) -> list[Record]:
     logs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hamer_ros-soak-") as scratch:
         stack = Path(scratch) / "clip.npy"
-        with workers() as pool, tqdm(total=len(soak_clip.FRAMES), leave=False, disable=None) as bar:
+        with workers() as pool, _rendering() as bar:
             soak_clip.render(stack, pool, bar.update)
         try:
             soak = run(stack, Path(scratch), logs, max(60 * minutes, LEAST_SECONDS))
@@ -151,6 +151,16 @@ def await_hands(robot: Robot, client: Client, moment: int) -> int:
     return first
 
 
+def _rendering() -> tqdm:
+    return tqdm(
+        total=len(soak_clip.FRAMES),
+        desc="Rendering the clip",
+        unit=" frames",
+        leave=False,
+        disable=None,
+    )
+
+
 class _Sampler:
     """Samples the node from time to time, and shows how it fares."""
 
@@ -173,7 +183,7 @@ class _Sampler:
     def tick(self) -> None:
         """Take a sample when it is time for one."""
         now = time.monotonic()
-        if now < self._due:
+        if now < self._due or not self._node.is_running:
             return
         self._due = max(self._due + _PERIOD, now)
         sample = take_sample(self._node)
