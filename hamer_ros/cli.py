@@ -52,12 +52,11 @@ def _demo(options: argparse.Namespace) -> int:
     from hamer_ros.demo.processes import DemoError
     from hamer_ros.demo.run import Request, run_demo
     from hamer_ros.demo.sources import SourceError
-    from hamer_ros.nets.store import NetsMissingError
 
     request = Request(options.source, options.camera, options.rate, options.seconds, options.out)
     try:
         reasons = run_demo(request)
-    except (CameraError, DemoError, NetsMissingError, SourceError) as error:
+    except (CameraError, DemoError, OSError, SourceError) as error:
         return _fail(str(error))
     return _fail("; ".join(reasons)) if reasons else 0
 

@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -37,6 +38,7 @@ from hamer_ros.demo.report import (
 )
 from hamer_ros.demo.run import installed_node
 from hamer_ros.demo.sources import STILL_RATE, STILL_SECONDS, SourceError, open_source
+from hamer_ros.demo.stack import write_stack
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
 from hamer_ros.hands import Side
@@ -386,6 +388,33 @@ def test_a_live_camera_is_recorded_while_it_plays(tmp_path):
     assert list(camera.recorded(iter(frames), path, 30.0)) == frames
     kept = list(open_source(str(path)).frames())
     assert [round(float(frame.mean()), -1) for frame in kept] == [0, 100, 200]
+
+
+def test_a_recording_ends_with_a_word_before_the_disk_is_full(tmp_path, monkeypatch):
+    pytest.importorskip("rclpy")
+    camera = importlib.import_module("hamer_ros.demo.camera")
+    room = iter([10**9, 10**9, 10**6])
+    monkeypatch.setattr(camera.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(room)))
+    playing = camera.recorded(iter([picture()] * 3), tmp_path / "recording.avi", 30.0)
+    assert len([next(playing), next(playing)]) == 2
+    with pytest.raises(SourceError, match=r"only 1 MB left; make room there, set TMPDIR"):
+        next(playing)
+
+
+def test_a_clip_that_does_not_fit_on_the_disk_is_an_error_and_no_crash():
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs /dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+        write_stack(full, 2, [picture()] * 2, lambda _: None)
+
+
+def test_a_stack_is_played_as_it_was_written(tmp_path):
+    frames = [picture(value=value) for value in (3, 200)]
+    write_stack(tmp_path / "stack.npy", 2, frames, lambda _: None)
+    np.testing.assert_array_equal(np.load(tmp_path / "stack.npy"), frames)
+    played = list(open_source(str(tmp_path / "stack.npy")).frames())
+    np.testing.assert_array_equal(played, frames)
 
 
 def test_the_camera_publishes_the_intrinsics_that_the_node_reads(tmp_path):

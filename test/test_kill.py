@@ -87,7 +87,7 @@ def test_a_killed_camera_is_told_of_and_a_new_one_is_served(robot, children):
 
     children.kill(camera.child)
     killed = time.time_ns()
-    silence = "no images on '/camera/image'"
+    silence = "no images on '/camera/image_raw'"
     robot.wait_until(lambda: told_since(client, killed, ERROR, silence), "an error")
 
     robot.start_camera()

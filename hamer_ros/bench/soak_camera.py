@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     signals = Signals(options.signals)
     rclpy.init()
-    node = CameraNode(parse_camera(CAMERA))
+    node = CameraNode("soak_camera", parse_camera(CAMERA), namespace="camera")
     messages = [node.prepare(rgb) for rgb in np.load(options.stack, mmap_mode="r")]
     with options.log.open("wb", buffering=0) as log:
         play(node, messages, signals, Event.CLIENT_READY, log)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hamer_ros.demo.stack import write_stack
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Side
-from hamer_ros.rendering.clip import FRAME_RATE, HEIGHT, WIDTH, clip_frame
+from hamer_ros.rendering.clip import FRAME_RATE, clip_frame
 
 LOOP = 150
 """Frames of a whole loop of the two hands."""
@@ -37,13 +38,11 @@ def render(path: Path, pool: Executor, progress: Callable[[int], object]) -> Non
     """Render `FRAMES` into a stack of frames, (N, 480, 640, 3) uint8 RGB.
 
     progress: is called with the number of frames that have been added.
+
+    Raises:
+        OSError: the disk is full, for example.
     """
-    shape = (len(FRAMES), HEIGHT, WIDTH, 3)
-    stack = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
-    for place, rgb in enumerate(pool.map(_render, FRAMES, chunksize=4)):
-        stack[place] = rgb
-        progress(1)
-    stack.flush()
+    write_stack(path, len(FRAMES), pool.map(_render, FRAMES, chunksize=4), progress)
 
 
 def _render(frame: tuple[int, tuple[Side, ...]]) -> np.ndarray:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from hamer_ros.bench.soak_logs import Told, read_rows, read_told
-from hamer_ros.demo.camera import IMAGE_TOPIC, INFO_TOPIC
 from hamer_ros.demo.processes import Child, Children, apart
 from hamer_ros.demo.run import installed_node
 from hamer_ros.demo.signals import Event, Signals
@@ -71,8 +70,8 @@ class Robot:
 
     def start_node(self) -> Child:
         """Start the installed node with its defaults."""
-        ros = ["--ros-args", "-r", f"image:={IMAGE_TOPIC}", "-r", f"camera_info:={INFO_TOPIC}"]
-        return self._start("node", [str(self._node), *ros])
+        topics = ["-r", "image:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
+        return self._start("node", [str(self._node), "--ros-args", *topics])
 
     def start_camera(self) -> Camera:
         """Start a camera; it plays at once, and rests from the first hands until `play`."""

@@ -7,6 +7,7 @@ frame, unrecorded, until it is told to stop.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ FRAME_ID = "camera_optical_frame"
 _SENSOR = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _ENCORE_PERIOD = 0.1
+_ROOM = 50_000_000
+"""Bytes that a recording leaves free."""
 
 
 def camera_info(camera: CameraModel) -> CameraInfo:
@@ -110,9 +113,18 @@ def play(
 
 
 def recorded(frames: Iterator[np.ndarray], path: Path, rate: float) -> Iterator[np.ndarray]:
-    """Keep the frames of a live camera in a video file while they pass."""
+    """Keep the frames of a live camera in a video file while they pass.
+
+    Raises:
+        SourceError: the disk is almost full; OpenCV would lose what does not fit without a word.
+    """
     writer = None
     for rgb in frames:
+        if (free := shutil.disk_usage(path.parent).free) < _ROOM:
+            raise SourceError(
+                f"{path.parent}, where the camera is recorded, has only {1e-6 * free:.0f} MB left; "
+                "make room there, set TMPDIR to another folder, or play less with --seconds"
+            )
         if writer is None:
             size = (rgb.shape[1], rgb.shape[0])
             writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, size)

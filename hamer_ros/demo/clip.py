@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hamer_ros.demo.stack import write_stack
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.rendering.clip import (
     FRAME_RATE,
-    HEIGHT,
     INTRINSICS,
-    WIDTH,
     HandTruth,
     clip_frame,
     clip_truth,
@@ -38,14 +37,11 @@ def render_clip(
     """Render the first frames of the loop into a stack of frames, (N, 480, 640, 3) uint8 RGB.
 
     progress: is called with the number of frames that have been added.
+
+    Raises:
+        OSError: the disk is full, for example.
     """
-    frames = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=(n_frames, HEIGHT, WIDTH, 3)
-    )
-    for index, rgb in enumerate(workers.map(_render, range(n_frames), chunksize=4)):
-        frames[index] = rgb
-        progress(1)
-    frames.flush()
+    write_stack(path, n_frames, workers.map(_render, range(n_frames), chunksize=4), progress)
 
 
 def clip_truths(n_frames: int) -> tuple[tuple[HandTruth, ...], ...]:

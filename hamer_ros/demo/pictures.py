@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
@@ -31,6 +33,8 @@ _BATCH = 32
 _TILE_WIDTH = 720
 _CODECS = (("VP80", "webm"), ("mp4v", "mp4"))
 """Codecs of the video in order of preference; browsers play the first."""
+_FULL = 100_000
+"""Bytes that are free on a disk that is not full."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,15 @@ class VideoFile:
             self._writer.write(cv2.cvtColor(rgb[:height, :width], cv2.COLOR_RGB2BGR))
 
     def close(self) -> str:
-        """Finish the file; a line about it."""
+        """Finish the file; a line about it.
+
+        Raises:
+            OSError: it did not fit on the disk, of which OpenCV says nothing.
+        """
         if self._writer is not None:
             self._writer.release()
+        if self.path is not None and shutil.disk_usage(self.path.parent).free < _FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         if self.path is None or not _is_readable(self.path):
             return "no video: this OpenCV has no encoder for it"
         if self.path.suffix != f".{_CODECS[0][1]}":
@@ -214,8 +224,8 @@ def _selected(frames: Sequence[MatchedFrame]) -> set[int]:
 
 def _write(path: Path, rgb: np.ndarray) -> None:
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    if not cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality):
-        raise OSError(f"{path} cannot be written")
+    _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
+    path.write_bytes(data.tobytes())  # imwrite would not tell of a full disk
 
 
 def _is_readable(path: Path) -> bool:

@@ -1,0 +1,33 @@
+"""A stack of frames in a file: what is rendered is kept there until it is played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+
+def write_stack(
+    path: Path, n_frames: int, frames: Iterable[np.ndarray], progress: Callable[[int], object]
+) -> None:
+    """Write frames, (H, W, 3) uint8 each, into an .npy file of (n_frames, H, W, 3).
+
+    Not through a memory map: where the disk is full, writing into one kills the process.
+
+    progress: is called with the number of frames that have been added.
+
+    Raises:
+        OSError: the disk is full, for example.
+    """
+    try:
+        with path.open("wb") as file:
+            for index, rgb in enumerate(frames):
+                if index == 0:
+                    shape = (n_frames, *rgb.shape)
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                file.write(np.ascontiguousarray(rgb).data)
+                progress(1)
+    except OSError as error:  # those of a write do not name the file
+        raise OSError(error.errno, error.strerror, str(path)) from error
