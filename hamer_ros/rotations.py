@@ -78,15 +78,17 @@ def quaternion_from_matrix(R: np.ndarray) -> np.ndarray:
     r00, r01, r02 = R[..., 0, 0], R[..., 0, 1], R[..., 0, 2]
     r10, r11, r12 = R[..., 1, 0], R[..., 1, 1], R[..., 1, 2]
     r20, r21, r22 = R[..., 2, 0], R[..., 2, 1], R[..., 2, 2]
-    xy, xz, xw = r10 + r01, r20 + r02, r21 - r12
-    yz, yw, zw = r21 + r12, r02 - r20, r10 - r01
-    rows = [
-        [1.0 + r00 - r11 - r22, xy, xz, xw],
-        [xy, 1.0 - r00 + r11 - r22, yz, yw],
-        [xz, yz, 1.0 - r00 - r11 + r22, zw],
-        [xw, yw, zw, 1.0 + r00 + r11 + r22],
-    ]
-    outer = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    outer = np.empty((*R.shape[:-2], 4, 4))
+    outer[..., 0, 0] = 1.0 + r00 - r11 - r22
+    outer[..., 1, 1] = 1.0 - r00 + r11 - r22
+    outer[..., 2, 2] = 1.0 - r00 - r11 + r22
+    outer[..., 3, 3] = 1.0 + r00 + r11 + r22
+    outer[..., 0, 1] = outer[..., 1, 0] = r10 + r01
+    outer[..., 0, 2] = outer[..., 2, 0] = r20 + r02
+    outer[..., 1, 2] = outer[..., 2, 1] = r21 + r12
+    outer[..., 0, 3] = outer[..., 3, 0] = r21 - r12
+    outer[..., 1, 3] = outer[..., 3, 1] = r02 - r20
+    outer[..., 2, 3] = outer[..., 3, 2] = r10 - r01
     largest = np.argmax(np.diagonal(outer, axis1=-2, axis2=-1), axis=-1)
     q = np.take_along_axis(outer, largest[..., None, None], axis=-2)[..., 0, :]
     q = q / np.linalg.norm(q, axis=-1, keepdims=True)

@@ -19,19 +19,20 @@ class TrackerOptions:
     coast_time: seconds for which a hand that is not seen is predicted before it is given up.  No
         hand is predicted for longer than it was seen.
 
-    The defaults are derived in docs/tracking.md.  At 30 frames a second a low-pass with smoothing
-    factor alpha leaves sqrt(alpha / (2 - alpha)) of white noise and trails a steady motion by
-    (1 - alpha) / alpha frames.  A fifth of the noise takes alpha = 1/13, that is 0.40 Hz; 0.25 Hz
-    leaves room for the speed's own noise.  Less than a frame takes alpha > 1/2, that is 4.8 Hz;
-    beta = 5 gives 8 Hz at 1 m/s, because the filter's own delay counts as speed.
+    The defaults: a low-pass with smoothing factor alpha leaves sqrt(alpha / (2 - alpha)) of white
+    noise and trails a steady motion by (1 - alpha) / alpha frames.  At 30 frames a second a fifth
+    of the noise takes alpha = 1/13, that is 0.40 Hz; 0.25 Hz leaves a sixth, and room for the
+    noise that the speed brings in.  Less than one frame takes alpha > 1/2, that is 4.8 Hz, where
+    the filter, its own delay counting as speed, sees twice the true speed v.  With beta = 40 that
+    is reached at v = 0.07 m/s across the image and, a fifth counting, at 0.36 m/s along the ray.
 
     Raises:
         ValueError: a number that is not finite or out of its range; the text names it.
     """
 
     smooth: bool = True
-    min_cutoff: float = 0.2
-    beta: float = 20.0
+    min_cutoff: float = 0.25
+    beta: float = 40.0
     d_cutoff: float = 1.0
     coast_time: float = 1.0
 

@@ -30,7 +30,7 @@ from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hand_model.topology import FINGERTIP_VERTICES
 from hamer_ros.hands import Hand, PlacedHand, ScaleSource, Side
 from hamer_ros.placement.size import log_length
-from hamer_ros.rotations import exp_so3, log_so3, mirror_rotation_vector
+from hamer_ros.rotations import exp_so3, log_so3, mirror_rotation
 from hamer_ros.tracking.one_euro import alpha, gain, low_pass_rate
 from hamer_ros.tracking.options import TrackerOptions
 
@@ -41,6 +41,11 @@ PALM_RADIUS = 0.06
 """Metres; a turn of the wrist counts as the speed of the palm's middle, this far from it ..."""
 FINGER_RADIUS = 0.03
 """... and that of a finger's joint as the speed of the middle of what it moves."""
+
+NOISE_SPEED = 0.03
+"""Metres per second, counted as above: speed that the noise of a still hand looks like.  Only what
+is faster raises the cutoff.  A filter that trails by 1 mm at 30 frames a second sees this speed, so
+a real motion is noticed hardly later."""
 
 _RADII = np.array([PALM_RADIUS] + [FINGER_RADIUS] * 15)
 _TIP_VERTICES = list(FINGERTIP_VERTICES.values())
@@ -65,6 +70,8 @@ class Smoothed:
     log_size: logarithm of the hand's length in metres, and what fixed it.
     rotations: (16, 3, 3) wrist -> camera, then the finger joints.  turn_rate: (16, 3) rad/s.
     betas: (10,).
+    left_to_turn: (3,) rotation vector in the camera frame, from the smoothed rotation to the one
+        sighted last.
     sightings: how many there were.  No gain is less than one in so many: at first the filter is the
         mean of all that was seen, or the first sighting would be remembered for seconds.
     """
@@ -78,6 +85,7 @@ class Smoothed:
     turn_rate: np.ndarray
     betas: np.ndarray
     offset: Offset | None
+    left_to_turn: np.ndarray
     sightings: int = 1
 
     @property
@@ -104,6 +112,7 @@ def begin(placed: PlacedHand, model: HandModel) -> Smoothed:
         turn_rate=np.zeros((16, 3)),
         betas=placed.hand.betas,
         offset=_offset(placed.hand, model),
+        left_to_turn=np.zeros(3),
     )
 
 
@@ -130,10 +139,11 @@ def follow(
             turn_rate=turn_rate,
             betas=placed.hand.betas,
             offset=offset,
+            left_to_turn=np.zeros(3),
         )
     speed = np.sqrt((turn_rate**2).sum(1))
     least = 1 / state.sightings
-    turned = np.maximum(gain(_RADII * speed, dt, options.min_cutoff, options.beta), least)
+    turned = np.maximum(_gain(_RADII * speed, dt, options), least)
     slow = max(alpha(options.min_cutoff, dt), least)
     size = log_size(placed)
     if placed.scale_source is state.scale_source:
@@ -146,6 +156,7 @@ def follow(
         turn_rate=turn_rate,
         betas=state.betas + slow * (placed.hand.betas - state.betas),
         offset=_mixed(state.offset, offset, slow),
+        left_to_turn=(1 - turned[0]) * difference[0],
     )
 
 
@@ -159,17 +170,20 @@ def follow_way(state: Smoothed, placed: PlacedHand, dt: float, options: TrackerO
 
 def posed(state: Smoothed, placed: PlacedHand, model: HandModel) -> PlacedHand:
     """The hand of a state; what is not smoothed is that of a sighting of the same side."""
-    fingers = log_so3(state.rotations[1:])
+    fingers = state.rotations[1:]
     vertices, joints = _skinned(model, state.side, fingers, state.betas)
     if state.offset is not None:
         joints = joints + state.offset.joints
         vertices = vertices + state.offset.surface
-    hand = replace(
-        placed.hand, hand_pose=fingers, betas=state.betas, vertices=vertices, joints=joints
-    )
     return replace(
         placed,
-        hand=hand,
+        hand=replace(
+            placed.hand,
+            hand_pose=log_so3(fingers),
+            betas=state.betas,
+            vertices=vertices,
+            joints=joints,
+        ),
         rotation=state.rotations[0],
         translation=state.translation,
         scale=math.exp(state.log_size - log_length(joints)),
@@ -188,12 +202,17 @@ def _follow_way(
     across = difference - along * ray
     speed_across = math.sqrt(max(float(rate @ rate) - speed_along**2, 0.0))
     least = 1 / (state.sightings + 1)
-    gain_across = gain(speed_across, dt, options.min_cutoff, options.beta)
-    gain_along = gain(abs(speed_along), dt, options.min_cutoff, DEPTH_SHARE * options.beta)
-    move = max(gain_across, least) * across + max(gain_along, least) * along * ray
+    speeds = np.array([speed_across, DEPTH_SHARE * abs(speed_along)])
+    gain_across, gain_along = np.maximum(_gain(speeds, dt, options), least)
+    move = gain_across * across + gain_along * along * ray
     return replace(
         state, way=state.way + move / length, way_rate=rate, sightings=state.sightings + 1
     )
+
+
+def _gain(speed: np.ndarray, dt: float, options: TrackerOptions) -> np.ndarray:
+    beyond_noise = np.maximum(speed - NOISE_SPEED, 0.0)
+    return gain(beyond_noise, dt, options.min_cutoff, options.beta)
 
 
 def _rotations(placed: PlacedHand) -> np.ndarray:
@@ -203,21 +222,20 @@ def _rotations(placed: PlacedHand) -> np.ndarray:
 def _skinned(
     model: HandModel, side: Side, fingers: np.ndarray, betas: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (778, 3) and joints (21, 3) in the wrist frame; fingers (15, 3) of that side."""
-    if side is Side.LEFT:
-        fingers = mirror_rotation_vector(fingers)
-    rotations = np.concatenate([np.eye(3)[None], exp_so3(fingers)])
-    skinned = relative_to_wrist(forward(model, rotations, betas))
-    if side is Side.LEFT:
-        return skinned.vertices * _MIRROR, skinned.joints * _MIRROR
-    return skinned.vertices, skinned.joints
+    """Vertices (778, 3) and joints (21, 3) in the wrist frame; fingers (15, 3, 3) of that side."""
+    rotations = np.concatenate([np.eye(3)[None], fingers])
+    if side is Side.RIGHT:
+        skinned = relative_to_wrist(forward(model, rotations, betas))
+        return skinned.vertices, skinned.joints
+    skinned = relative_to_wrist(forward(model, mirror_rotation(rotations), betas))
+    return skinned.vertices * _MIRROR, skinned.joints * _MIRROR
 
 
 def _offset(hand: Hand, model: HandModel) -> Offset | None:
     # Fingertips are vertices: where they are not, the joints are not the model's.
     if np.allclose(hand.joints[_TIP_JOINTS], hand.vertices[_TIP_VERTICES], rtol=0, atol=1e-6):
         return None
-    vertices, joints = _skinned(model, hand.side, hand.hand_pose, hand.betas)
+    vertices, joints = _skinned(model, hand.side, exp_so3(hand.hand_pose), hand.betas)
     return Offset(hand.joints - joints, (hand.vertices - vertices).mean(0))
 
 

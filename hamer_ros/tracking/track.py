@@ -11,7 +11,6 @@ from hamer_ros.camera import CameraModel
 from hamer_ros.detection.followed import BOX_MARGIN
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Frame, PlacedHand, TrackedHand, TrackState
-from hamer_ros.rotations import log_so3
 from hamer_ros.tracking import motion, smoothing
 from hamer_ros.tracking.association import Expected, sighting_noise
 from hamer_ros.tracking.motion import Motion
@@ -139,9 +138,7 @@ def _smooth(
     filter trails behind by is uncertainty too.
     """
     shown = smoothing.posed(smoothed, placed, model)
-    moved = np.concatenate(
-        [placed.translation - shown.translation, log_so3(placed.rotation @ shown.rotation.T)]
-    )
+    moved = np.concatenate([placed.translation - shown.translation, smoothed.left_to_turn])
     return replace(
         shown,
         covariance=placed.covariance + np.outer(moved, moved),

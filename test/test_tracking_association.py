@@ -1,0 +1,84 @@
+"""The assignment is the best there is, and what it weighs is weighed as it should be."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers import placed_at
+
+from hamer_ros.tracking.association import Expected, Sighting, assign, associate, sighting_noise
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_assignment_costs_as_little_as_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 6))
+    columns = rows + int(rng.integers(0, 3))
+    cost = rng.normal(size=(rows, columns))
+    if seed % 2:  # whole numbers, so that there are ties
+        cost = np.round(2 * cost)
+    every = itertools.permutations(range(columns), rows)
+    best = min(cost[np.arange(rows), list(chosen)].sum() for chosen in every)
+    chosen = assign(cost)
+    assert len(set(chosen)) == rows
+    assert cost[np.arange(rows), chosen].sum() == pytest.approx(best)
+
+
+def track(x: float, right: float = 0.99, region: int = 1, seen: bool = True) -> Expected:
+    return Expected(np.array([x, 0, 0.5]), 1e-4 * np.eye(3), right, region, seen)
+
+
+def sighting(x: float, right: float = 0.99, region: int = 1) -> Sighting:
+    return Sighting(np.array([x, 0, 0.5]), 1e-5 * np.eye(3), right, region)
+
+
+def test_nothing_to_assign_is_no_trouble():
+    assert associate([], [sighting(0)]) == [None]
+    assert associate([track(0)], []) == []
+
+
+def test_nearest_hands_go_to_their_tracks():
+    tracks = [track(0.0, region=1), track(0.1, region=2)]
+    hands = [sighting(0.105, region=2), sighting(0.004, region=1), sighting(-0.4, region=3)]
+    assert associate(tracks, hands) == [1, 0, None]
+
+
+def test_taking_the_nearest_first_would_be_wrong_here():
+    tracks = [track(0.00, seen=False), track(0.05, seen=False)]
+    hands = [sighting(0.03, region=5), sighting(0.08, region=6)]
+    assert associate(tracks, hands) == [0, 1]
+
+
+def test_place_outweighs_side_and_region():
+    tracks = [track(0.0, 0.99, 1), track(0.1, 0.01, 2)]
+    swapped = [sighting(0.0, 0.01, 2), sighting(0.1, 0.99, 1)]
+    assert associate(tracks, swapped) == [0, 1]
+
+
+def test_side_decides_where_place_does_not():
+    tracks = [track(0.0, 0.99, 1, seen=False), track(0.005, 0.01, 2, seen=False)]
+    assert associate(tracks, [sighting(0.002, 0.01, 3), sighting(0.003, 0.99, 4)]) == [1, 0]
+
+
+def test_region_decides_where_nothing_else_does():
+    tracks = [track(0.0, 0.5, 1), track(0.005, 0.5, 2)]
+    assert associate(tracks, [sighting(0.002, 0.5, 2), sighting(0.003, 0.5, 1)]) == [1, 0]
+
+
+def test_a_hand_beyond_the_gate_is_a_new_one():
+    sigma = np.sqrt(1e-4 + 1e-5 + (0.06 * 0.5) ** 2)
+    assert associate([track(0.0)], [sighting(3.9 * sigma)]) == [0]
+    assert associate([track(0.0)], [sighting(4.1 * sigma)]) == [None]
+
+
+def test_the_unknown_size_of_a_hand_is_no_jitter():
+    placed = placed_at((0.1, -0.05, 0.6))
+    distance = np.linalg.norm(placed.translation)
+    ray = placed.translation / distance
+    placed.covariance[:3, :3] = 4e-6 * np.eye(3) + (0.055 * distance) ** 2 * np.outer(ray, ray)
+    values, vectors = np.linalg.eigh(sighting_noise(placed))
+    np.testing.assert_allclose(np.sqrt(values[:2]), 2e-3, rtol=2e-3)
+    assert np.sqrt(values[2]) == pytest.approx(0.02 * distance, rel=1e-3)
+    assert abs(vectors[:, 2] @ ray) == pytest.approx(1)
