@@ -8,12 +8,14 @@ Cost
                - log( e + (1 - 2 e) P(same side) )
                - log P(region)
 
-    One image in twenty (o) is taken to be a bad one, whose wrist is off by 6 % of the distance d:
+    One image in fifty (o) is taken to be a bad one, whose wrist is off by 6 % of the distance d:
     that of a hand recovered with the wrong side, say.  P(same side) = p q + (1 - p)(1 - q) of the
     track's probability p of a right hand and the detection's q, which is wrong in e of all cases.
-    A track that was seen in the last frame is expected under its region, and otherwise under
-    any.  Being nobody's costs a hand -log(density of new hands), and not being seen costs a track
-    -log(probability of a miss).  The assignment with the least sum is found exactly.
+    It counts under new regions only: under an old one q is what that region was before, which its
+    number has said already.  A track that was seen in the last frame is expected under its region,
+    and otherwise under any.  Being nobody's costs a hand -log(density of new hands), and not being
+    seen costs a track -log(probability of a miss).  The assignment with the least sum is found
+    exactly.
 
 Gate
     Pairs with y^T (S + (0.06 d)^2 I)^-1 y beyond 99.9 % of chi^2 with 3 degrees of freedom are not
@@ -32,7 +34,7 @@ from hamer_ros.hands import PlacedHand
 
 GATE = 16.266
 """99.9 % of chi^2 with 3 degrees of freedom."""
-BAD_SHARE = 0.05
+BAD_SHARE = 0.02
 """o: share of images that place a hand badly."""
 BAD_SPREAD = 0.06
 """Standard deviation of such a place, as a share of its distance."""
@@ -99,10 +101,9 @@ def associate(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> list[int
     if not tracks or not hands:
         return [None] * len(hands)
     together = _costs(tracks, hands) + math.log(MISS)
-    claimed = {track.region for track in tracks if track.seen}
     alone = [
-        -math.log(NEW_HAND) - (math.log(REGION_ERROR) if hand.region in claimed else 0.0)
-        for hand in hands
+        -math.log(NEW_HAND) - (math.log(REGION_ERROR) if old else 0.0)
+        for old in _under_old_regions(tracks, hands)
     ]
     # One more column a hand, in which only it can be nobody's.
     nobody = np.full((len(hands), len(hands)), _ALONE)
@@ -128,6 +129,7 @@ def _costs(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> np.ndarray:
     hand_right = np.array([hand.right for hand in hands])[None]
     agree = track_right * hand_right + (1 - track_right) * (1 - hand_right)
     side = np.log(SIDE_ERROR + (1 - 2 * SIDE_ERROR) * agree)
+    side[:, _under_old_regions(tracks, hands)] = 0.0
     region = np.array([[_region(track, hand) for hand in hands] for track in tracks])
     cost = -(place + side + region)
     inside = np.isfinite(cost) & (distance[1] <= GATE)
@@ -139,6 +141,12 @@ def _gaussian(innovation: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarra
     distance = ((np.linalg.inv(covariance) @ innovation[..., None])[..., 0] * innovation).sum(-1)
     volume = np.linalg.slogdet(2 * math.pi * covariance)[1]
     return distance, -0.5 * (distance + volume)
+
+
+def _under_old_regions(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> list[bool]:
+    """Of each hand, whether a track was seen under its region in the last frame."""
+    old = {track.region for track in tracks if track.seen}
+    return [hand.region in old for hand in hands]
 
 
 def _region(track: Expected, hand: Sighting) -> float:
