@@ -67,6 +67,19 @@ def test_region_decides_where_nothing_else_does():
     assert associate(tracks, [sighting(0.002, 0.5, 2), sighting(0.003, 0.5, 1)]) == [1, 0]
 
 
+def test_a_hidden_hand_is_found_again_under_its_own_region_rather_than_anothers():
+    tracks = [track(0.0, 0.5, 1, seen=False), track(0.005, 0.5, 2, seen=False)]
+    assert associate(tracks, [sighting(0.002, 0.5, 2), sighting(0.003, 0.5, 1)]) == [1, 0]
+    assert associate(tracks, [sighting(0.002, 0.5, 7)]) == [0]
+
+
+def test_the_side_of_a_known_region_is_no_second_evidence():
+    """It is what the region was before the detector moved it to another hand."""
+    tracks = [track(0.0, 0.99, 1), track(0.04, 0.01, 2)]
+    swapped = [sighting(0.004, 0.01, 2), sighting(0.036, 0.99, 1)]
+    assert associate(tracks, swapped) == [0, 1]
+
+
 def test_a_hand_beyond_the_gate_is_a_new_one():
     sigma = np.sqrt(1e-4 + 1e-5 + (0.06 * 0.5) ** 2)
     assert associate([track(0.0)], [sighting(3.9 * sigma)]) == [0]

@@ -13,9 +13,9 @@ Cost
     track's probability p of a right hand and the detection's q, which is wrong in e of all cases.
     It counts under new regions only: under an old one q is what that region was before, which its
     number has said already.  A track that was seen in the last frame is expected under its region,
-    and otherwise under any.  Being nobody's costs a hand -log(density of new hands), and not being
-    seen costs a track -log(probability of a miss).  The assignment with the least sum is found
-    exactly.
+    one that was not as likely under a new one, and neither under another track's.  Being nobody's
+    costs a hand -log(density of new hands), and not being seen costs a track -log(probability of a
+    miss).  The assignment with the least sum is found exactly.
 
 Gate
     Pairs with y^T (S + (0.06 d)^2 I)^-1 y beyond 99.9 % of chi^2 with 3 degrees of freedom are not
@@ -103,7 +103,7 @@ def associate(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> list[int
     together = _costs(tracks, hands) + math.log(MISS)
     alone = [
         -math.log(NEW_HAND) - (math.log(REGION_ERROR) if old else 0.0)
-        for old in _under_old_regions(tracks, hands)
+        for old in _own_region(tracks, hands).any(0)
     ]
     # One more column a hand, in which only it can be nobody's.
     nobody = np.full((len(hands), len(hands)), _ALONE)
@@ -129,9 +129,13 @@ def _costs(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> np.ndarray:
     hand_right = np.array([hand.right for hand in hands])[None]
     agree = track_right * hand_right + (1 - track_right) * (1 - hand_right)
     side = np.log(SIDE_ERROR + (1 - 2 * SIDE_ERROR) * agree)
-    side[:, _under_old_regions(tracks, hands)] = 0.0
-    region = np.array([[_region(track, hand) for hand in hands] for track in tracks])
-    cost = -(place + side + region)
+    own = _own_region(tracks, hands)
+    old = own.any(0)
+    side[:, old] = 0.0
+    seen = np.array([track.seen for track in tracks])[:, None]
+    expected = np.where(own, 1 - REGION_ERROR, REGION_ERROR)
+    lost = np.where(old & ~own, REGION_ERROR, 0.5)
+    cost = -(place + side + np.log(np.where(seen, expected, lost)))
     inside = np.isfinite(cost) & (distance[1] <= GATE)
     return np.where(inside, cost, _ALONE)
 
@@ -143,16 +147,10 @@ def _gaussian(innovation: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarra
     return distance, -0.5 * (distance + volume)
 
 
-def _under_old_regions(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> list[bool]:
-    """Of each hand, whether a track was seen under its region in the last frame."""
-    old = {track.region for track in tracks if track.seen}
-    return [hand.region in old for hand in hands]
-
-
-def _region(track: Expected, hand: Sighting) -> float:
-    if not track.seen:
-        return math.log(0.5)
-    return math.log(1 - REGION_ERROR if hand.region == track.region else REGION_ERROR)
+def _own_region(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> np.ndarray:
+    """(T, H) whether a hand's region is the one that a track was seen under last."""
+    regions = np.array([hand.region for hand in hands])
+    return np.array([track.region for track in tracks])[:, None] == regions[None]
 
 
 def assign(cost: np.ndarray) -> list[int]:
