@@ -101,10 +101,8 @@ def associate(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> list[int
     if not tracks or not hands:
         return [None] * len(hands)
     together = _costs(tracks, hands) + math.log(MISS)
-    alone = [
-        -math.log(NEW_HAND) - (math.log(REGION_ERROR) if old else 0.0)
-        for old in _own_region(tracks, hands).any(0)
-    ]
+    old = _own_region(tracks, hands).any(0)
+    alone = -math.log(NEW_HAND) - np.where(old, math.log(REGION_ERROR), 0.0)
     # One more column a hand, in which only it can be nobody's.
     nobody = np.full((len(hands), len(hands)), _ALONE)
     np.fill_diagonal(nobody, alone)
