@@ -174,6 +174,13 @@ def test_a_long_gap_gives_up_and_begins_anew():
     assert (new.track_id, new.state) == (2, NEW)
 
 
+def test_a_pipeline_that_takes_two_seconds_an_image_keeps_numbers():
+    tracker = Tracker(MODEL)
+    for k in range(5):
+        (tracked,) = tracker.track(frame(2.0 * k), [hand((0.05 * k, 0, 0.5))])
+        assert tracked.track_id == 1
+
+
 def test_a_coasted_hand_goes_on_slows_down_and_has_no_evidence():
     tracker = Tracker(MODEL)
     follow(tracker, [[hand((0.01 * k - 0.2, 0, 0.5))] for k in range(15)])

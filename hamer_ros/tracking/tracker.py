@@ -17,9 +17,9 @@ from hamer_ros.tracking.track import Track, begin, miss, see
 
 DEFAULT_OPTIONS = TrackerOptions()
 
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 5.0
 """Seconds between two images after which the hands of the second are all new, unless hands may
-coast for longer."""
+coast for longer.  A large network on a small processor takes a second or two for an image."""
 
 
 class Tracker:
