@@ -30,7 +30,7 @@ INTRINSICS = np.array([[600.0, 0.0, 320.0], [0.0, 600.0, 240.0], [0.0, 0.0, 1.0]
 
 _X, _Y, _Z = np.eye(3)
 
-_FACING = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+FACING = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 """Right wrist -> camera with the palm to the camera, fingers up and the thumb on the right."""
 
 _FINGER_FLEXION = (0.90, 1.07, 0.66)
@@ -79,11 +79,7 @@ def clip_frame(
 ) -> ClipFrame:
     """Render frame ``index`` of a loop of ``n_frames`` frames."""
     hands = clip_truth(model, index, n_frames, sides)
-    colors = _colors(model)
-    meshes = [with_forearm(hand.vertices, model.faces, hand.side, colors) for hand in hands]
-    rgb = shade(_shadowed(_background(), meshes), meshes, INTRINSICS)
-    noise = np.random.default_rng(index).standard_normal(rgb.shape, dtype=np.float32)
-    return ClipFrame(np.clip(rgb + _NOISE * noise + 0.5, 0, 255).astype(np.uint8), hands)
+    return ClipFrame(with_noise(picture(model, hands), index), hands)
 
 
 def clip_truth(
@@ -110,20 +106,48 @@ def _hand(model: HandModel, side: Side, phase: float) -> HandTruth:
     yaw = -0.25 + 0.55 * np.sin(phase + 0.6)
     roll = 0.35 * np.cos(phase)
     turn = exp_so3(pitch * _X) @ exp_so3(yaw * _Y) @ exp_so3(roll * _Z)
-    rotation = turn @ _FACING
+    depth = 0.54 + 0.08 * np.cos(phase + 0.4)
+    sight = np.array([-0.262 + 0.03 * np.sin(phase), 0.05 * np.cos(2.0 * phase + 0.5), 1.0])
+    return pose_hand(model, side, turn @ FACING, rotations, depth * sight)
+
+
+def pose_hand(
+    model: HandModel,
+    side: Side,
+    rotation: np.ndarray,
+    rotations: np.ndarray,
+    middle: np.ndarray,
+) -> HandTruth:
+    """Put a right hand at a place, or the mirror image in x of all of it for a left hand.
+
+    The middle of the hand is what is placed, for it is the hand that must stay in view.
+
+    rotation: (3, 3) wrist -> camera.
+    rotations: (16, 3, 3) of the model, the first the identity.
+    middle: (3,) metres, of the hand's bounding box.
+    """
     hand = relative_to_wrist(forward(model, rotations, np.zeros(N_BETAS)))
     vertices, joints = hand.vertices @ rotation.T, hand.joints @ rotation.T
-
-    depth = 0.54 + 0.08 * np.cos(phase + 0.4)
-    # The middle of the hand is led across the image, for it is the hand that must stay in view.
-    sight = np.array([-0.262 + 0.03 * np.sin(phase), 0.05 * np.cos(2.0 * phase + 0.5), 1.0])
-    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2.0
-    vertices, joints = vertices + depth * sight - middle, joints + depth * sight - middle
+    shift = (vertices.min(axis=0) + vertices.max(axis=0)) / 2.0
+    vertices, joints = vertices + middle - shift, joints + middle - shift
     if side is Side.LEFT:
         vertices, joints = vertices @ MIRROR, joints @ MIRROR
         rotation = mirror_rotation(rotation)
     keypoints = (joints / joints[:, 2:]) @ INTRINSICS[:2].T
     return HandTruth(side, rotation, rotations, vertices, joints, keypoints)
+
+
+def picture(model: HandModel, hands: Sequence[HandTruth]) -> np.ndarray:
+    """The hands with their forearms and shadows before the background, (480, 640, 3) uint8 RGB."""
+    colors = _colors(model)
+    meshes = [with_forearm(hand.vertices, model.faces, hand.side, colors) for hand in hands]
+    return shade(_shadowed(_background(), meshes), meshes, INTRINSICS)
+
+
+def with_noise(rgb: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
+    """The image as a camera takes it: every value of every pixel is a little off."""
+    noise = np.random.default_rng(seed).standard_normal(rgb.shape, dtype=np.float32)
+    return np.clip(rgb + _NOISE * noise + 0.5, 0, 255).astype(np.uint8)
 
 
 def hand_rotations(closed: float) -> np.ndarray:

@@ -1,0 +1,271 @@
+"""Clips in which hands are easily lost or mixed up: crossings, occlusions, fast and still hands.
+
+As in ``clip``, a frame is a function of its number alone and every joint is known.  Hands move at
+people's speeds, 0.3 to 1 m/s.  A variation is another draw of depths, speeds, heights and turns;
+variation 0 is the plain one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
+from hamer_ros.hands import Side
+from hamer_ros.rendering.board import Board, paint
+from hamer_ros.rendering.clip import (
+    FACING,
+    FRAME_RATE,
+    HEIGHT,
+    INTRINSICS,
+    WIDTH,
+    ClipFrame,
+    HandTruth,
+    hand_rotations,
+    picture,
+    pose_hand,
+    with_noise,
+)
+from hamer_ros.rendering.raster import rasterize
+from hamer_ros.rotations import exp_so3
+
+HIDDEN_FRAMES = 10
+"""Frames for which a board hides a hand completely."""
+
+SWEEP_SPEED = 1.0
+"""Metres per second of the hand in the scene ``sweep``."""
+
+_BOARD_MARGIN = 8
+"""Pixels by which a board that slides reaches over the hand."""
+
+_LIVELINESS = 0.12
+"""How much a hand that swings flexes, as a share of closing it, and turns, radians."""
+
+
+class Wave(enum.Enum):
+    """How a hand goes between its turning points."""
+
+    SINE = enum.auto()
+    TRIANGLE = enum.auto()
+
+    def __call__(self, turns: float) -> float:
+        """1 at whole numbers of turns and -1 halfway between them."""
+        if self is Wave.SINE:
+            return float(np.cos(2.0 * np.pi * turns))
+        return 4.0 * abs(turns - np.floor(turns) - 0.5) - 1.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """How one hand moves, with its palm to the camera and its fingers up.
+
+    centre: metres in the camera frame, halfway between its turning points.
+    swing: metres from there to the turning point where it starts; zero for a still hand.
+    period: seconds from there and back.
+    tilt: radians, clockwise in the image.
+    """
+
+    side: Side
+    centre: tuple[float, float, float]
+    swing: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    period: float = 1.0
+    wave: Wave = Wave.SINE
+    tilt: float = 0.0
+
+    def truth(self, model: HandModel, index: int) -> HandTruth:
+        """The hand in a frame."""
+        turns = index / FRAME_RATE / self.period
+        middle = np.array(self.centre) + np.array(self.swing) * self.wave(turns)
+        swings = any(self.swing) and self.wave is Wave.SINE
+        life = _LIVELINESS * np.sin(2.0 * np.pi * turns) if swings else 0.0
+        mirror = -1.0 if self.side is Side.LEFT else 1.0
+        turn = exp_so3(np.array([0.0, life, mirror * self.tilt + life]))
+        return pose_hand(
+            model,
+            self.side,
+            turn @ FACING,
+            hand_rotations(0.15 + life),
+            middle * [mirror, 1.0, 1.0],
+        )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A clip of some hands, and of boards before them."""
+
+    name: str
+    variation: int
+    n_frames: int
+    courses: tuple[Course, ...]
+    boards: tuple[Board, ...] = ()
+
+    def truth(self, model: HandModel, index: int) -> tuple[HandTruth, ...]:
+        """The hands of a frame, whether they are hidden or not."""
+        return tuple(course.truth(model, index) for course in self.courses)
+
+    def frame(self, model: HandModel, index: int) -> ClipFrame:
+        """Render a frame."""
+        hands = self.truth(model, index)
+        rgb = picture(model, hands)
+        for board in self.boards:
+            paint(rgb, board, index)
+        return ClipFrame(with_noise(rgb, [self.variation, index]), hands)
+
+    def visible_shares(self, model: HandModel, index: int) -> list[float]:
+        """How much of each hand's silhouette is seen in a frame, 0 to 1."""
+        depths = [_depths(model, hand) for hand in self.truth(model, index)]
+        nearest = np.min(depths, axis=0)
+        open_view = np.ones(nearest.shape, bool)
+        for board in self.boards:
+            open_view[board.place(index, WIDTH, HEIGHT)] = False
+        return [
+            float(np.mean((open_view & (depth <= nearest))[np.isfinite(depth)])) for depth in depths
+        ]
+
+
+def scenes(model: HandModel, variation: int) -> list[Scene]:
+    """One of each kind that has variations: crossings and occlusions."""
+    return [
+        crossing(variation),
+        crossing_same_side(variation),
+        occlusion_still(model, variation),
+        occlusion_moving(model, variation),
+        occlusion_both(model, variation),
+    ]
+
+
+def crossing(variation: int = 0) -> Scene:
+    """A left and a right hand pass each other and come back, the right one nearer."""
+    return _crossing("crossing", (Side.RIGHT, Side.LEFT), variation)
+
+
+def crossing_same_side(variation: int = 0) -> Scene:
+    """The right hands of two people do the same."""
+    return _crossing("crossing_same_side", (Side.RIGHT, Side.RIGHT), variation)
+
+
+def occlusion_still(model: HandModel, variation: int = 0) -> Scene:
+    """A board is held before a still left hand, while the right one goes up and down."""
+    draw = _Draw(variation)
+    still = Course(Side.LEFT, (0.14, draw(0.0, 0.03), draw(0.55, 0.05)), tilt=draw(0.0, 0.2))
+    moving = Course(
+        Side.RIGHT, (-0.15, 0.0, 0.55), (0.0, -0.06, 0.0), period=draw(0.9, 0.15), tilt=-0.1
+    )
+    return _slid_in(model, Scene("occlusion_still", variation, 60, (still, moving)), (0,))
+
+
+def occlusion_moving(model: HandModel, variation: int = 0) -> Scene:
+    """A right hand passes behind a board, while the left one stays where it is."""
+    draw = _Draw(variation)
+    depth = draw(0.88, 0.05)
+    moving = Course(
+        Side.RIGHT,
+        (-0.1 * depth, draw(0.0, 0.03), depth),
+        (-0.32 * depth, 0.0, 0.0),
+        period=draw(4.2, 0.4),
+        tilt=draw(0.0, 0.15),
+    )
+    still = Course(Side.LEFT, (0.39 * depth, 0.02, depth), tilt=0.05)
+    n_frames = round(0.5 * FRAME_RATE * moving.period)
+    scene = Scene("occlusion_moving", variation, n_frames, (moving, still))
+    first = (n_frames - HIDDEN_FRAMES) // 2
+    last = first + HIDDEN_FRAMES - 1
+    boxes = {k: _box(moving.truth(model, k)) for k in (first - 1, first, last, last + 1)}
+    # Its edges lie where the hand goes under and comes out between one frame and the next.
+    left = round((boxes[first - 1][0] + boxes[first][0]) / 2)
+    right = round((boxes[last][2] + boxes[last + 1][2]) / 2)
+    return replace(scene, boards=(Board(left, 0, right, HEIGHT),))
+
+
+def occlusion_both(model: HandModel, variation: int = 0) -> Scene:
+    """Boards are held before both hands, one of which goes on moving behind."""
+    draw = _Draw(variation)
+    left = Course(
+        Side.LEFT, (0.15, 0.0, 0.56), (0.0, 0.04, 0.0), period=draw(0.8, 0.1), tilt=draw(0.1, 0.1)
+    )
+    right = Course(Side.RIGHT, (-0.15, draw(0.0, 0.03), draw(0.55, 0.04)), tilt=draw(-0.1, 0.1))
+    return _slid_in(model, Scene("occlusion_both", variation, 60, (left, right)), (0, 1))
+
+
+def still() -> Scene:
+    """Two hands that do not move at all: only the camera's noise differs between frames."""
+    courses = (
+        Course(Side.LEFT, (0.14, 0.0, 0.55), tilt=0.1),
+        Course(Side.RIGHT, (-0.14, 0.02, 0.6), tilt=-0.1),
+    )
+    return Scene("still", 0, 75, courses)
+
+
+def sweep() -> Scene:
+    """One hand goes to and fro at a constant speed."""
+    reach = 0.36
+    hand = Course(
+        Side.RIGHT,
+        (0.0, 0.0, 0.9),
+        (-reach, 0.0, 0.0),
+        period=4.0 * reach / SWEEP_SPEED,
+        wave=Wave.TRIANGLE,
+    )
+    return Scene("sweep", 0, 105, (hand,))
+
+
+class _Draw:
+    """Draws values about plain ones; variation 0 is the plain values themselves."""
+
+    def __init__(self, variation: int) -> None:
+        self._rng = np.random.default_rng(variation) if variation else None
+
+    def __call__(self, plain: float, range_: float) -> float:
+        return plain if self._rng is None else plain + range_ * float(self._rng.uniform(-1, 1))
+
+
+def _crossing(name: str, sides: tuple[Side, Side], variation: int) -> Scene:
+    draw = _Draw(variation)
+    period = draw(2.0, 0.5)
+    near, far = draw(0.47, 0.03), draw(0.64, 0.05)
+    reach = 0.34  # of the depth, so that both turn near the edges of the image
+    courses = (
+        Course(sides[0], (0.0, draw(0.02, 0.03), near), (-reach * near, 0.0, 0.0), period,
+               tilt=draw(0.0, 0.2)),
+        Course(sides[1], (0.0, draw(-0.02, 0.06), far), (reach * far, 0.0, 0.0), period,
+               tilt=draw(0.0, 0.2)),
+    )  # fmt: skip
+    return Scene(name, variation, round(1.1 * period * FRAME_RATE), courses)
+
+
+def _slid_in(model: HandModel, scene: Scene, hidden: Sequence[int]) -> Scene:
+    """Hide some of the hands behind boards that come in from below and leave again."""
+    first = (scene.n_frames - HIDDEN_FRAMES) // 2
+    last = first + HIDDEN_FRAMES - 1
+    boards = []
+    for k in hidden:
+        boxes = np.array(
+            [_box(scene.courses[k].truth(model, index)) for index in range(first, last + 1)]
+        )
+        left, top = (int(x) - _BOARD_MARGIN for x in boxes[:, :2].min(axis=0))
+        right, bottom = (int(x) + _BOARD_MARGIN for x in boxes[:, 2:].max(axis=0))
+        away = (0.0, float(HEIGHT - top))
+        boards.append(Board(left, top, right, bottom, first, last, away))
+    return replace(scene, boards=tuple(boards))
+
+
+def _box(hand: HandTruth) -> np.ndarray:
+    """(4,) u_min, v_min, u_max, v_max around the whole hand, pixels."""
+    pixels = (hand.vertices / hand.vertices[:, 2:]) @ INTRINSICS[:2].T
+    return np.concatenate([pixels.min(0), pixels.max(0)])
+
+
+def _depths(model: HandModel, hand: HandTruth) -> np.ndarray:
+    """(480, 640) metres to the surface of a hand alone; infinite beside it."""
+    faces = closed_faces(model.faces)
+    if hand.side is Side.LEFT:
+        faces = mirrored_faces(faces)
+    raster = rasterize(hand.vertices, faces, INTRINSICS, WIDTH, HEIGHT)
+    depths = np.full((HEIGHT, WIDTH), np.inf, np.float32)
+    height, width = raster.depth.shape
+    depths[raster.top : raster.top + height, raster.left : raster.left + width] = raster.depth
+    return depths
