@@ -17,7 +17,7 @@ from hamer_ros.detection.palm import Palm
 from hamer_ros.hands import Landmarks
 
 MIN_EVIDENCE = 1.0
-"""Log odds of the palm plus those of the looks; see Confirmation."""
+"""Log odds before the looks plus those of the looks; see Confirmation."""
 
 MAX_SPREAD = 0.12
 """Spread of the joints over the looks, relative to the hand, that a real hand stays below."""
@@ -41,8 +41,8 @@ class Confirmation:
     """A hand that stood up to several looks.
 
     sighting: the median of the looks.
-    evidence: log odds of the palm plus the log odds of the second least sure look: one look may
-        fail on a real hand.
+    evidence: log odds before the looks, such as a palm's, plus those of the second least sure look:
+        one look may fail on a real hand.
     """
 
     sighting: Sighting
@@ -66,9 +66,23 @@ def confirm(
         if sighting.landmarks.presence < min_presence:
             return None
         region = region_from_landmarks(sighting.landmarks.pixels)
+    return look_around(net, image, region, log_odds(palm.score))
+
+
+def look_around(
+    net: Callable[[np.ndarray], list[np.ndarray]], image: np.ndarray, region: Region, prior: float
+) -> Confirmation | None:
+    """Look at a region several times; None if there is no hand in it.
+
+    Args:
+        net: hand landmark net.
+        image: (H, W, 3) uint8 RGB.
+        region: around the hand.
+        prior: log odds that there is one, before the looks.
+    """
     looks = [see_landmarks(net, image, jittered) for jittered in jittered_regions(region)]
     presences = sorted(look.landmarks.presence for look in looks)
-    evidence = log_odds(palm.score) + log_odds(presences[1])
+    evidence = prior + log_odds(presences[1])
     if evidence < MIN_EVIDENCE or spread([look.landmarks for look in looks]) > MAX_SPREAD:
         return None
     return Confirmation(_median(looks, region), evidence)

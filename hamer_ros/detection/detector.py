@@ -2,23 +2,26 @@
 
 The scheme is that of MediaPipe Hands (Zhang et al. 2020, arXiv:2006.10214): a palm net finds new
 hands, a landmark net sees their joints, and the joints say where to look in the next image.
-Three things are added.  Both palm nets share the search, because each finds hands that the other
+Four things are added.  Both palm nets share the search, because each finds hands that the other
 misses; the search goes over overlapping tiles too (see ``search``), because small hands vanish
-when a whole image is shrunk to the net's input; and a new hand must stand up to several looks
-(see ``confirm``), which lets palms of low score be tried.
+when a whole image is shrunk to the net's input; a new hand must stand up to several looks (see
+``confirm``), which lets palms of low score be tried; and a hand that was hidden for a moment is
+looked for where it may be (see ``lost``) and keeps its number and the vote on its side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hamer_ros.detection.confirm import confirm
-from hamer_ros.detection.duplicates import distinct_followed, distinct_new
+from hamer_ros.detection.confirm import confirm, look_around
+from hamer_ros.detection.crop import region_from_landmarks
+from hamer_ros.detection.duplicates import distinct_followed, distinct_new, is_known
 from hamer_ros.detection.followed import FollowedHand, covers, keep_following, start_following
-from hamer_ros.detection.landmark import see_landmarks
+from hamer_ros.detection.landmark import Sighting, see_landmarks
+from hamer_ros.detection.lost import MAX_MISSED, LostHand, next_to_look_for, which_lost
 from hamer_ros.detection.palm import Palm, find_palms, merge_palms
 from hamer_ros.detection.search import (
     PalmNet,
@@ -56,7 +59,7 @@ class DetectorOptions:
     Of the detector ``landmarks``:
 
     search_period: images from one search to the next while at least one hand is followed.
-    min_presence: a followed hand is dropped when the landmark net is less sure of it.
+    min_presence: a followed hand is lost when the landmark net is less sure of it.
 
     Of the detectors ``onnx`` and ``vitpose``:
 
@@ -120,6 +123,7 @@ class LandmarkDetector:
     def reset(self) -> None:
         """Forget the hands that are followed; numbers of regions are not used again."""
         self._hands: list[FollowedHand] = []
+        self._lost: list[LostHand] = []
         self._fresh = True
         self._cycle_position = 0
         self._images_since_search = 0
@@ -129,19 +133,58 @@ class LandmarkDetector:
         if self._options.static:
             self.reset()
         image = frame.rgb
-        self._hands = self._follow(image)
+        self._follow(image)
+        if len(self._hands) < self._options.max_hands:
+            self._look_again(image)
         if len(self._hands) < self._options.max_hands:
             self._take_up(image, self._find(image, self._next_searches(image)))
-        return [hand.detection() for hand in self._hands]
+        return [hand.detection() for hand in sorted(self._hands, key=lambda hand: hand.number)]
 
-    def _follow(self, image: np.ndarray) -> list[FollowedHand]:
+    def _follow(self, image: np.ndarray) -> None:
         """See the followed hands again where their joints were."""
         followed = []
         for hand in self._hands:
             sighting = see_landmarks(self._landmark_net, image, hand.region)
             if sighting.landmarks.presence >= self._options.min_presence:
                 followed.append(keep_following(hand, sighting))
-        return distinct_followed(followed)
+        followed = distinct_followed(followed)
+        kept = {hand.number for hand in followed}
+        self._lost = [
+            replace(lost, missed=lost.missed + 1) for lost in self._lost if lost.missed < MAX_MISSED
+        ]
+        # Of a hand that slipped onto another, what was seen before is remembered.
+        self._lost += [LostHand(hand) for hand in self._hands if hand.number not in kept]
+        self._hands = followed
+
+    def _look_again(self, image: np.ndarray) -> None:
+        """Look for one of the lost hands, once, and closely if there is something."""
+        height, width = image.shape[:2]
+        lost = next_to_look_for(self._lost, width, height)
+        if lost is None:
+            return
+        self._forget(lost)
+        self._lost.append(replace(lost, looks=lost.looks + 1))
+        sighting = see_landmarks(self._landmark_net, image, lost.region())
+        if not self._may_resume(lost, sighting):
+            return
+        region = region_from_landmarks(sighting.landmarks.pixels)
+        confirmation = look_around(self._landmark_net, image, region, prior=0.0)
+        if confirmation is not None and self._may_resume(lost, confirmation.sighting):
+            self._resume(lost, confirmation.sighting)
+
+    def _may_resume(self, lost: LostHand, sighting: Sighting) -> bool:
+        return (
+            sighting.landmarks.presence >= self._options.min_presence
+            and lost.can_be(sighting)
+            and not is_known(sighting, self._hands)
+        )
+
+    def _resume(self, lost: LostHand, sighting: Sighting) -> None:
+        self._forget(lost)
+        self._hands.append(keep_following(lost.hand, sighting, images=lost.missed + 1))
+
+    def _forget(self, lost: LostHand) -> None:
+        self._lost = [other for other in self._lost if other.hand.number != lost.hand.number]
 
     def _next_searches(self, image: np.ndarray) -> list[Search]:
         """Choose what to search in this image: little, while hands are followed."""
@@ -180,5 +223,10 @@ class LandmarkDetector:
         found = [confirmation for confirmation in confirmations if confirmation is not None]
         room = self._options.max_hands - len(self._hands)
         for confirmation in distinct_new(found, self._hands)[:room]:
-            self._hands.append(start_following(self._next_number, confirmation.sighting))
-            self._next_number += 1
+            sighting = confirmation.sighting
+            lost = which_lost(sighting, self._lost)
+            if lost is not None and self._may_resume(lost, sighting):
+                self._resume(lost, sighting)
+            else:
+                self._hands.append(start_following(self._next_number, sighting))
+                self._next_number += 1

@@ -48,19 +48,26 @@ def is_fragment(part: Sighting, whole: Sighting) -> bool:
 def distinct_followed(hands: Sequence[FollowedHand]) -> list[FollowedHand]:
     """The followed hands without those that slipped onto another, in their order.
 
-    Of hands that became one, that stays whose vote on the side agrees with what is seen now,
-    then that of the higher presence.
+    Of hands that became one, that stays whose vote on the side agrees with what is seen now, then
+    the one that went on as it had moved: the other one was led away from its course.
     """
 
     def claim(hand: FollowedHand) -> tuple[bool, float]:
         agrees = (hand.right_log_odds >= 0) == (hand.sighting.right >= 0.5)
-        return agrees, hand.sighting.landmarks.presence
+        return agrees, -hand.surprise
 
     kept: list[FollowedHand] = []
     for hand in sorted(hands, key=claim, reverse=True):
         if not any(same_hand(hand.sighting, other.sighting) for other in kept):
             kept.append(hand)
     return sorted(kept, key=lambda hand: hand.number)
+
+
+def is_known(sighting: Sighting, hands: Sequence[FollowedHand]) -> bool:
+    """Whether a sighting is one of the hands, or a mere part of one."""
+    return any(
+        same_hand(sighting, hand.sighting) or is_fragment(sighting, hand.sighting) for hand in hands
+    )
 
 
 def distinct_new(

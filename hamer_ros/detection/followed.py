@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,9 @@ COVERED_DISTANCE = 0.15
 BOX_MARGIN = 0.15
 """What a box adds on each side of the joints, relative to their extent: flesh around the bones."""
 
+MOTION_GAIN = 0.5
+"""Share of the latest step in what is taken for a hand's motion."""
+
 _PALM_JOINTS = [0, 5, 9, 13, 17]
 
 
@@ -27,11 +30,20 @@ class FollowedHand:
     number: identifies the hand; never used twice.
     sighting: what the landmark net saw in the latest image.
     right_log_odds: log odds of a right hand, summed over the images.
+    motion: (2,) pixels that its palm goes from one image to the next.
+    surprise: distance of its palm from where that motion leads, relative to its region.
     """
 
     number: int
     sighting: Sighting
     right_log_odds: float
+    motion: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    surprise: float = 0.0
+
+    @property
+    def palm(self) -> np.ndarray:
+        """(2,) pixels, the middle of the palm."""
+        return palm_of(self.sighting)
 
     @property
     def region(self) -> Region:
@@ -57,10 +69,24 @@ def start_following(number: int, sighting: Sighting) -> FollowedHand:
     return FollowedHand(number, sighting, add_vote(0.0, sighting.right))
 
 
-def keep_following(hand: FollowedHand, sighting: Sighting) -> FollowedHand:
-    """Take one more sighting of the hand, with its vote on the side."""
-    tally = add_vote(hand.right_log_odds, sighting.right)
-    return replace(hand, sighting=sighting, right_log_odds=tally)
+def keep_following(hand: FollowedHand, sighting: Sighting, images: int = 1) -> FollowedHand:
+    """Take one more sighting of the hand, with its vote on the side.
+
+    images: from the one of the last sighting to the one of this.
+    """
+    step = (palm_of(sighting) - hand.palm) / images
+    return FollowedHand(
+        number=hand.number,
+        sighting=sighting,
+        right_log_odds=add_vote(hand.right_log_odds, sighting.right),
+        motion=hand.motion + MOTION_GAIN * (step - hand.motion),
+        surprise=images * float(np.linalg.norm(step - hand.motion)) / hand.region.size,
+    )
+
+
+def palm_of(sighting: Sighting) -> np.ndarray:
+    """(2,) pixels, the middle of the palm."""
+    return sighting.landmarks.pixels[_PALM_JOINTS].mean(axis=0)
 
 
 def landmark_box(landmarks: Landmarks) -> np.ndarray:
@@ -72,5 +98,4 @@ def landmark_box(landmarks: Landmarks) -> np.ndarray:
 
 def covers(hand: FollowedHand, point: np.ndarray) -> bool:
     """Whether a palm at ``point`` (2,) is that of a hand already followed."""
-    palm = hand.sighting.landmarks.pixels[_PALM_JOINTS].mean(axis=0)
-    return bool(np.linalg.norm(palm - point) < COVERED_DISTANCE * hand.region.size)
+    return bool(np.linalg.norm(hand.palm - point) < COVERED_DISTANCE * hand.region.size)

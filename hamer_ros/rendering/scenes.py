@@ -151,9 +151,11 @@ def crossing_same_side(variation: int = 0) -> Scene:
 def occlusion_still(model: HandModel, variation: int = 0) -> Scene:
     """A board is held before a still left hand, while the right one goes up and down."""
     draw = _Draw(variation)
-    still = Course(Side.LEFT, (0.14, draw(0.0, 0.03), draw(0.55, 0.05)), tilt=draw(0.0, 0.2))
+    still = Course(
+        Side.LEFT, (0.14, draw(0.0, -0.03, 0.03), draw(0.55, 0.5, 0.62)), tilt=draw(0.0, -0.2, 0.2)
+    )
     moving = Course(
-        Side.RIGHT, (-0.15, 0.0, 0.55), (0.0, -0.06, 0.0), period=draw(0.9, 0.15), tilt=-0.1
+        Side.RIGHT, (-0.15, 0.0, 0.55), (0.0, -0.06, 0.0), period=draw(0.9, 0.7, 1.1), tilt=-0.1
     )
     return _slid_in(model, Scene("occlusion_still", variation, 60, (still, moving)), (0,))
 
@@ -161,13 +163,13 @@ def occlusion_still(model: HandModel, variation: int = 0) -> Scene:
 def occlusion_moving(model: HandModel, variation: int = 0) -> Scene:
     """A right hand passes behind a board, while the left one stays where it is."""
     draw = _Draw(variation)
-    depth = draw(0.88, 0.05)
+    depth = draw(0.88, 0.8, 0.95)
     moving = Course(
         Side.RIGHT,
-        (-0.1 * depth, draw(0.0, 0.03), depth),
+        (-0.1 * depth, draw(0.0, -0.03, 0.03), depth),
         (-0.32 * depth, 0.0, 0.0),
-        period=draw(4.2, 0.4),
-        tilt=draw(0.0, 0.15),
+        period=draw(4.2, 3.6, 4.8),
+        tilt=draw(0.0, -0.15, 0.15),
     )
     still = Course(Side.LEFT, (0.39 * depth, 0.02, depth), tilt=0.05)
     n_frames = round(0.5 * FRAME_RATE * moving.period)
@@ -185,9 +187,17 @@ def occlusion_both(model: HandModel, variation: int = 0) -> Scene:
     """Boards are held before both hands, one of which goes on moving behind."""
     draw = _Draw(variation)
     left = Course(
-        Side.LEFT, (0.15, 0.0, 0.56), (0.0, 0.04, 0.0), period=draw(0.8, 0.1), tilt=draw(0.1, 0.1)
+        Side.LEFT,
+        (0.15, 0.0, 0.56),
+        (0.0, 0.04, 0.0),
+        period=draw(0.8, 0.7, 0.9),
+        tilt=draw(0.1, 0.0, 0.2),
     )
-    right = Course(Side.RIGHT, (-0.15, draw(0.0, 0.03), draw(0.55, 0.04)), tilt=draw(-0.1, 0.1))
+    right = Course(
+        Side.RIGHT,
+        (-0.15, draw(0.0, -0.03, 0.03), draw(0.55, 0.5, 0.6)),
+        tilt=draw(-0.1, -0.2, 0.0),
+    )
     return _slid_in(model, Scene("occlusion_both", variation, 60, (left, right)), (0, 1))
 
 
@@ -219,20 +229,20 @@ class _Draw:
     def __init__(self, variation: int) -> None:
         self._rng = np.random.default_rng(variation) if variation else None
 
-    def __call__(self, plain: float, range_: float) -> float:
-        return plain if self._rng is None else plain + range_ * float(self._rng.uniform(-1, 1))
+    def __call__(self, plain: float, low: float, high: float) -> float:
+        return plain if self._rng is None else float(self._rng.uniform(low, high))
 
 
 def _crossing(name: str, sides: tuple[Side, Side], variation: int) -> Scene:
     draw = _Draw(variation)
-    period = draw(2.0, 0.5)
-    near, far = draw(0.47, 0.03), draw(0.64, 0.05)
+    period = draw(2.0, 1.4, 3.3)
+    near, far = draw(0.47, 0.43, 0.5), draw(0.64, 0.58, 0.7)
     reach = 0.34  # of the depth, so that both turn near the edges of the image
     courses = (
-        Course(sides[0], (0.0, draw(0.02, 0.03), near), (-reach * near, 0.0, 0.0), period,
-               tilt=draw(0.0, 0.2)),
-        Course(sides[1], (0.0, draw(-0.02, 0.06), far), (reach * far, 0.0, 0.0), period,
-               tilt=draw(0.0, 0.2)),
+        Course(sides[0], (0.0, draw(0.02, 0.0, 0.04), near), (-reach * near, 0.0, 0.0), period,
+               tilt=draw(0.0, -0.2, 0.2)),
+        Course(sides[1], (0.0, draw(-0.02, -0.08, 0.04), far), (reach * far, 0.0, 0.0), period,
+               tilt=draw(0.0, -0.2, 0.2)),
     )  # fmt: skip
     return Scene(name, variation, round(1.1 * period * FRAME_RATE), courses)
 
