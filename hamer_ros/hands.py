@@ -122,8 +122,8 @@ class Detection:
     side, side_score: the more likely side, by vote over all images of this region so far, and its
         probability (0.5 to 1).
     score: confidence that this is a hand, 0 to 1.
-    region: which followed image region it came from; the same number in consecutive frames
-        means the same hand.
+    region: which followed image region it came from; the same number means the same hand, also
+        after frames in which it was hidden.
     landmarks: what the detector saw of the joints, or None for a detector of boxes.
     """
 

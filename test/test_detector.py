@@ -27,6 +27,7 @@ from hamer_ros.detection.followed import (
     start_following,
 )
 from hamer_ros.detection.landmark import Sighting, see_landmarks
+from hamer_ros.detection.lost import MAX_MISSED, next_to_look_for
 from hamer_ros.detection.palm import Palm
 from hamer_ros.detection.search import (
     PalmNet,
@@ -147,7 +148,7 @@ def test_a_hand_that_left_gives_up_its_region_for_good(world):
     found_by = detector()
     assert [d.region for d in detect(found_by)] == [1]
     world.hands = []
-    assert detect(found_by) == []
+    assert detect(found_by, MAX_MISSED + 2) == []
     world.hands = [sighting_at(300, 200)]
     assert [d.region for d in detect(found_by, 2)] == [2]
     found_by.reset()
@@ -371,6 +372,141 @@ def test_of_two_regions_on_one_hand_that_of_its_side_stays():
     assert [h.number for h in distinct_followed([replace(strayed, right_log_odds=8.0), right])] == [
         3
     ]
+
+
+def test_of_two_regions_on_one_hand_of_their_side_that_stays_which_went_on_as_before():
+    """One hand goes right, another came from the right and was led away by it."""
+    steady = start_following(7, sighting_at(300, 200, presence=0.9))
+    astray = start_following(3, sighting_at(440, 200, presence=0.99))
+    for k in range(1, 4):
+        steady = keep_following(steady, sighting_at(300 + 20 * k, 200, presence=0.9))
+        astray = keep_following(astray, sighting_at(440 - 10 * k, 200, presence=0.99))
+    steady = keep_following(steady, sighting_at(380, 200, presence=0.9))
+    astray = keep_following(astray, sighting_at(381, 200, presence=0.99))
+    assert steady.surprise < 0.05 < astray.surprise
+    assert [hand.number for hand in distinct_followed([astray, steady])] == [7]
+
+
+# Looking for lost hands
+
+
+def without_palms(monkeypatch):
+    """Nothing is found by the palm nets, so that what is found was looked for."""
+    monkeypatch.setattr(detector_module, "find_palms", lambda *_: [])
+
+
+def test_a_hidden_hand_is_found_in_the_image_it_is_back_in(world, monkeypatch):
+    hand = sighting_at(300, 200, presence=0.95)
+    world.hands = [hand]
+    found_by = detector()
+    detect(found_by, 5)
+    without_palms(monkeypatch)
+    for hidden in (1, 10, 25):
+        world.hands = []
+        assert detect(found_by, hidden) == []
+        world.hands = [hand]
+        assert [d.region for d in detect(found_by, 3)] == [1]
+
+
+def test_a_hand_that_moves_on_unseen_is_found_where_it_would_be(world, monkeypatch):
+    found_by = detector()
+    for k in range(10):
+        world.hands = [sighting_at(100 + 20 * k, 200, presence=0.95)]
+        detect(found_by)
+    without_palms(monkeypatch)
+    world.hands = []
+    detect(found_by, 10)
+    regions = []
+    for k in range(20, 23):
+        world.hands = [sighting_at(100 + 20 * k, 200, presence=0.95)]
+        regions.append([d.region for d in detect(found_by)])
+    assert [1] in regions[:2] and regions[-1] == [1]
+
+
+def test_a_hand_that_comes_back_keeps_the_vote_on_its_side(world):
+    world.hands = [sighting_at(300, 200, right=0.99)]
+    found_by = detector()
+    detect(found_by, 5)
+    world.hands = []
+    detect(found_by, 5)
+    # The little that is seen at first looks like a left hand.
+    world.hands = [sighting_at(300, 200, right=0.3)]
+    (detection,) = detect(found_by)
+    assert (detection.region, detection.side) == (1, Side.RIGHT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        sighting_at(300, 200, right=0.02),  # the other side
+        sighting_at(300, 200, size=55, right=0.98),  # far too small
+        sighting_at(300, 420, right=0.98),  # far away
+    ],
+)
+def test_another_hand_does_not_get_the_number_of_a_lost_one(world, other):
+    world.hands = [sighting_at(300, 200, right=0.98)]
+    found_by = detector()
+    detect(found_by, 5)
+    world.hands = []
+    detect(found_by, 5)
+    world.hands = [other]
+    assert [d.region for d in detect(found_by, 8)] == [2]
+
+
+def test_a_lost_hand_is_not_found_in_the_hand_that_hides_it(world, monkeypatch):
+    near, far = sighting_at(300, 200, size=120), sighting_at(420, 200)
+    world.hands = [near, far]
+    found_by = detector()
+    assert [d.region for d in detect(found_by, 5)] == [1, 2]
+    without_palms(monkeypatch)
+    for k in range(20):
+        near = sighting_at(300 + min(6 * k, 120), 200, size=120)
+        world.hands = [near]
+        detections = detect(found_by)
+        assert [d.region for d in detections] == [1]
+        np.testing.assert_allclose(detections[0].landmarks.pixels, near.landmarks.pixels)
+
+
+def test_a_lost_hand_is_taken_up_only_if_several_looks_agree(world, monkeypatch):
+    world.hands = [sighting_at(300, 200)]
+    found_by = detector()
+    detect(found_by)
+    without_palms(monkeypatch)
+    world.hands = []
+    detect(found_by, 2)
+
+    def follow_the_crop(net, image, region):
+        seen = sighting_at(region.x, region.y, region.size / 2, 2 * region.rotation, 0.95)
+        return replace(seen, region=region)
+
+    for module in (detector_module, confirm_module):
+        monkeypatch.setattr(module, "see_landmarks", follow_the_crop)
+    assert detect(found_by, 10) == []
+
+
+def test_looking_for_lost_hands_costs_one_look_an_image_and_ends(world, monkeypatch):
+    world.hands = [sighting_at(100, 200), sighting_at(300, 200), sighting_at(500, 200)]
+    found_by = detector()
+    detect(found_by)
+    without_palms(monkeypatch)
+    world.hands = world.hands[:1]
+    detect(found_by)
+    world.looks = 0
+    detect(found_by, MAX_MISSED)
+    assert world.looks == 2 * MAX_MISSED, "one for the hand that is followed, one for the others"
+    world.looks = 0
+    detect(found_by, 10)
+    assert world.looks == 10
+
+
+def test_a_hand_that_went_out_of_the_image_is_not_looked_for(world, monkeypatch):
+    found_by = detector()
+    for k in range(10):
+        world.hands = [sighting_at(540 + 20 * k, 200)] if k < 5 else []
+        detect(found_by)
+    without_palms(monkeypatch)
+    far_out = found_by._lost[0]
+    assert next_to_look_for([replace(far_out, looks=0)], 640, 480) is None
 
 
 # The vote on the side

@@ -175,7 +175,7 @@ def play(scene: Scene) -> Run:
 
 
 def _sighting(hand: TrackedHand) -> Sighting:
-    raw = getattr(hand, "raw", hand.placed)
+    raw = hand.raw or hand.placed
     return Sighting(hand.track_id, hand.placed.hand.side, raw.joints, hand.placed.joints)
 
 

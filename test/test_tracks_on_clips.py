@@ -1,0 +1,30 @@
+"""The whole pipeline on scenes in which hands are easily lost: they keep their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hamer_ros.bench.tracks_run import play
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.rendering.scenes import crossing, crossing_same_side, occlusion_both
+
+MODEL = HandModel.default()
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [crossing(2), crossing_same_side(0), occlusion_both(MODEL, 0)],
+    ids=lambda scene: scene.name,
+)
+def test_hands_keep_their_numbers_and_sides(nets, scene):
+    run = play(scene)
+    assert run.switches == 0
+    assert run.side_errors == 0
+    assert run.invented == 0
+    assert run.missed < 0.1 * run.visible
+    # Every hand was lost for a while, or the scene would show nothing.
+    lost = [np.array([s is None for s in run.matched(hand)]) for hand in range(2)]
+    assert any(missing.any() for missing in lost)
+    for hand in range(2):
+        assert run.matched(hand)[-1] is not None
