@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hamer_ros.camera import CameraError, CameraModel
 from hamer_ros.ros.camera_info import UncalibratedError, camera_from_info
-from hamer_ros.ros.images import ImageError, decode_compressed, decode_image
+from hamer_ros.ros.images import ImageError, decode_compressed, decode_image, image_size
 from hamer_ros.ros.parameters import Parameters
 from hamer_ros.ros.rejection import FrameRejectedError
 
@@ -79,20 +79,20 @@ class CameraInput:
         Raises:
             FrameRejectedError: the image, or the CameraInfo that it needs, is unusable.
         """
-        try:
-            if isinstance(message, CompressedImage):
-                rgb = decode_compressed(message)
-            else:
-                rgb = decode_image(message)
-        except ImageError as error:
-            raise FrameRejectedError("bad image", f"{self.image_topic}: {error}") from error
         if not message.header.frame_id:
             raise FrameRejectedError(
                 "no frame_id",
                 f"{self.image_topic}: header.frame_id is empty; the driver must name the camera's "
                 "optical frame",
             )
-        return rgb, self._camera_of(rgb, parameters)
+        try:
+            # Before it is decoded: a small picture may claim to be huge.
+            camera = self._camera_of(*image_size(message), parameters)
+            if isinstance(message, CompressedImage):
+                return decode_compressed(message), camera
+            return decode_image(message), camera
+        except (ImageError, CameraError) as error:  # the latter of a size that no camera has
+            raise FrameRejectedError("bad image", f"{self.image_topic}: {error}") from error
 
     def why_silent(self) -> str:
         """What can be said about an image topic on which nothing arrives."""
@@ -118,8 +118,8 @@ class CameraInput:
     def _keep(self, info: CameraInfo) -> None:
         self._info = info
 
-    def _camera_of(self, rgb: np.ndarray, parameters: Parameters) -> CameraModel:
-        height, width = rgb.shape[:2]
+    def _camera_of(self, width: int, height: int, parameters: Parameters) -> CameraModel:
+        """The camera of images of a size."""
         info = self._info
         fov = parameters.assumed_horizontal_fov
         if info is None:

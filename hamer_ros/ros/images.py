@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import sys
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -62,9 +64,7 @@ def decode_image(message: Image) -> np.ndarray:
         ImageError: an empty image, an unknown encoding, a step or an amount of data that does not
             fit the size.
     """
-    width, height, step = message.width, message.height, message.step
-    if width == 0 or height == 0:
-        raise ImageError(f"image is {width}x{height}; it has no pixels")
+    (width, height), step = image_size(message), message.step
     if message.encoding not in _ENCODINGS:
         raise ImageError(f"encoding is '{message.encoding}'; known are: {', '.join(ENCODINGS)}")
     channels, kind, to_rgb = _ENCODINGS[message.encoding]
@@ -86,27 +86,110 @@ def decode_image(message: Image) -> np.ndarray:
     return to_rgb(pixels)
 
 
-def decode_compressed(message: CompressedImage) -> np.ndarray:
-    """Decode a JPEG, PNG or whatever else OpenCV reads.
+MAX_PIXELS = 100_000_000
+"""Compressed pictures may not have more: a few kilobytes could unpack to all memory there is."""
+
+
+def image_size(message: Image | CompressedImage) -> tuple[int, int]:
+    """Width and height in pixels, as the message states them, before anything is decoded.
 
     Raises:
-        ImageError: no data, or data that is not a whole picture.
+        ImageError: an empty image, compressed data that does not begin as a JPEG or PNG does, or
+            an absurd size.
     """
+    if isinstance(message, Image):
+        if message.width == 0 or message.height == 0:
+            raise ImageError(f"image is {message.width}x{message.height}; it has no pixels")
+        return message.width, message.height
     if not message.data:
         raise ImageError(f"compressed image of format '{message.format}' has no data")
-    data = np.frombuffer(message.data, np.uint8)
+    size = _png_size(message.data) or _jpeg_size(message.data)
+    if size is None:
+        raise ImageError(_undecodable(message))
+    width, height = size
+    if not 0 < width * height <= MAX_PIXELS:
+        raise ImageError(
+            f"compressed image of format '{message.format}' claims to be {width}x{height}; it may "
+            f"have 1 to {MAX_PIXELS} pixels"
+        )
+    return size
+
+
+def decode_compressed(message: CompressedImage) -> np.ndarray:
+    """Decode a JPEG or PNG.  Others are refused, for not every decoder bears broken data.
+
+    Raises:
+        ImageError: no data, data that is not a whole picture, or an absurd size.
+    """
+    width, height = image_size(message)
     # The camera's intrinsics hold for the pixels as they were stored, whatever Exif says.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        bgr = cv2.imdecode(data, flags)
+        bgr = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
     except cv2.error:
         bgr = None
-    if bgr is None:
-        raise ImageError(
-            f"compressed image of format '{message.format}' ({len(data)} bytes) cannot be decoded; "
-            "it should be a whole JPEG or PNG"
-        )
+    if bgr is None or bgr.shape[:2] != (height, width):
+        raise ImageError(_undecodable(message))
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def _undecodable(message: CompressedImage) -> str:
+    return (
+        f"compressed image of format '{message.format}' ({len(message.data)} bytes) cannot be "
+        "decoded; it should be a whole JPEG or PNG"
+    )
+
+
+def _png_size(data: Sequence[int]) -> tuple[int, int] | None:
+    """Of a PNG whose chunks are whole (ISO/IEC 15948, 5.3): decoders trust their lengths."""
+    view = memoryview(data)  # type: ignore[arg-type]
+    if bytes(view[:8]) != b"\x89PNG\r\n\x1a\n":
+        return None
+    size, at = None, 8
+    while at + 12 <= len(view):
+        length = int.from_bytes(view[at : at + 4], "big")
+        end = at + 8 + length
+        kind = bytes(view[at + 4 : at + 8])
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            return None
+        if kind == b"IEND":
+            return size
+        if size is None:
+            if kind != b"IHDR" or length != 13:
+                return None
+            width, height = struct.unpack(">II", view[at + 8 : at + 16])
+            size = width, height
+        at = end + 4
+    return None
+
+
+def _jpeg_size(data: Sequence[int]) -> tuple[int, int] | None:
+    """Of the frame header, before which other segments may stand (ITU T.81, B.1 and B.2)."""
+    view = memoryview(data)  # type: ignore[arg-type]
+    if bytes(view[:3]) != b"\xff\xd8\xff":
+        return None
+    at = 2
+    while at + 9 <= len(view):
+        if view[at] != 0xFF or view[at + 1] == 0xFF:  # decoders skip what lies between segments
+            at += 1
+            continue
+        marker = view[at + 1]
+        if marker in _FRAMES:
+            height, width = struct.unpack(">HH", view[at + 5 : at + 9])
+            return width, height
+        if marker in _ENDS:
+            return None
+        alone = marker in _ALONE
+        at += 2 if alone else 2 + int.from_bytes(view[at + 2 : at + 4], "big")
+    return None
+
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of frame headers; those left out are of tables."""
+_ENDS = frozenset((0xD9, 0xDA))
+"""Markers of the image's end and of the scan, before which the frame header must have come."""
+_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
+"""Markers that no segment follows."""
 
 
 def encode_rgb(rgb: np.ndarray) -> Image:
