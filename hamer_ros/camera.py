@@ -31,6 +31,17 @@ COEFFICIENTS = {
 }
 """How many distortion coefficients each lens model may have."""
 
+MAX_SLOPE = 1000.0
+"""Greatest tangent of the angle between the optical axis and the image's edge, 0.06 degrees short
+of a right angle."""
+
+MIN_FIELD = 1e-5
+"""Least tangent of a field of view: that of the longest telescopes."""
+
+_MIN_SEEN = 0.25
+"""Least part of the image in which a lens model must give back the pixels that it was asked for.
+Ordinary calibrations fold over in the corners, and a fisheye is black there."""
+
 
 class CameraError(ValueError):
     """The intrinsics cannot be used; the text says which value is wrong and what would be right."""
@@ -58,7 +69,7 @@ class CameraModel:
 
     Raises:
         CameraError: a size or focal length that is not positive, a number that is not finite, an
-            unknown lens, or a wrong number of coefficients.
+            unknown lens, a wrong number of coefficients, or numbers that no camera has.
     """
 
     width: int
@@ -91,6 +102,39 @@ class CameraModel:
             )
         if not all(math.isfinite(c) for c in self.distortion):
             raise CameraError(f"distortion is {self.distortion}; all coefficients must be finite")
+        self._check_field("fx", "cx", "width")
+        self._check_field("fy", "cy", "height")
+        if not self.is_pinhole:
+            self._check_lens()
+
+    def _check_field(self, focal: str, centre: str, size: str) -> None:
+        """Refuse intrinsics under which the image would show nothing, or the whole world."""
+        f, c, n = getattr(self, focal), getattr(self, centre), getattr(self, size)
+        slope = max(abs(c), abs(n - c)) / f
+        if n / f < MIN_FIELD or slope > MAX_SLOPE:
+            raise CameraError(
+                f"{focal} is {f:g} and {centre} is {c:g}, in an image whose {size} is {n}; no "
+                f"camera sees {math.degrees(math.atan(slope)):.3g} degrees off its axis in a field "
+                f"of {math.degrees(math.atan(n / f)):.3g} degrees"
+            )
+
+    def _check_lens(self) -> None:
+        """Refuse a distortion that cannot be undone: nothing could be placed under it."""
+        side = np.linspace(0, 1, 9)
+        grid = np.stack(np.meshgrid(side * self.width, side * self.height), -1).reshape(-1, 2)
+        with np.errstate(all="ignore"):
+            rays = self.unproject(grid)
+            error = np.abs(self.project(rays) - grid).max(-1)
+            slope = self._distort(rays[:, :2] / rays[:, 2:])[1]
+            # Beyond a fold the polynomial comes back turned round or inside out.
+            is_upright = (np.linalg.det(slope) > 0) & (np.trace(slope, axis1=1, axis2=2) > 0)
+        # NaN is neither small nor upright.
+        seen = np.mean((error < 0.01 * max(self.width, self.height)) & is_upright)
+        if seen < _MIN_SEEN:
+            raise CameraError(
+                f"distortion is {self.distortion} ({self.lens}); it can be undone in "
+                f"{100 * seen:.0f} % of the image, at least {100 * _MIN_SEEN:.0f} % is needed"
+            )
 
     @classmethod
     def from_fov(cls, width: int, height: int, horizontal_fov: float) -> CameraModel:
@@ -165,7 +209,7 @@ class CameraModel:
         return pixels, focal[:, None] * jacobian
 
     def unproject(self, pixels: np.ndarray) -> np.ndarray:
-        """(..., 2) pixels -> (..., 3) unit viewing rays in the camera frame."""
+        """(..., 2) pixels -> (..., 3) unit viewing rays in the camera frame, finite everywhere."""
         pixels = np.asarray(pixels, float)
         plane = (pixels - [self.cx, self.cy]) / [self.fx, self.fy]
         if not self.is_pinhole:
@@ -196,15 +240,23 @@ class CameraModel:
             return _fisheye_inverse(distorted, self.distortion)
         plane = distorted.copy()
         for _ in range(20):
-            value, slope = self._distort(plane)
-            step = np.linalg.solve(slope, (distorted - value)[..., None])[..., 0]
+            with np.errstate(all="ignore"):
+                value, slope = self._distort(plane)
+                step = _solve(slope, distorted - value)
             # Outside of the calibrated field the polynomial may fold over: keep the step small
-            # there rather than jump to another branch.
-            step = np.clip(step, -0.3, 0.3)
+            # there rather than jump to another branch, and stay where there is none.
+            step = np.clip(np.nan_to_num(step), -0.3, 0.3)
             plane = plane + step
             if np.all(np.abs(step) < 1e-13):
                 break
         return plane
+
+
+def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Cramer's rule for (..., 2, 2) x = (..., 2); not finite where the matrix is singular."""
+    a, b, c, d = (matrix[..., i, j] for i in (0, 1) for j in (0, 1))
+    x, y = vector[..., 0], vector[..., 1]
+    return np.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]
 
 
 def _brown_conrady(plane: np.ndarray, d: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -253,8 +305,10 @@ def _fisheye_inverse(distorted: np.ndarray, d: tuple[float, ...]) -> np.ndarray:
     bent = np.linalg.norm(distorted, axis=-1)
     theta = np.minimum(bent, 1.5)
     for _ in range(20):
-        value, slope = _theta_polynomial(theta, d)
-        step = np.clip((bent - value) / np.maximum(slope, 1e-3), -0.3, 0.3)
+        with np.errstate(all="ignore"):
+            value, slope = _theta_polynomial(theta, d)
+            step = (bent - value) / np.maximum(slope, 1e-3)
+        step = np.clip(np.nan_to_num(step), -0.3, 0.3)
         theta = np.clip(theta + step, 0.0, 1.55)
         if np.all(np.abs(step) < 1e-14):
             break

@@ -131,3 +131,26 @@ def test_a_calibration_file_without_a_field_is_named(tmp_path):
     file.write_text("image_width: 640\n")
     with pytest.raises(CameraError, match=r"camera.yaml.*camera_matrix"):
         CameraModel.from_yaml(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"fx": 5e-324}, "fx is 4.94066e-324 and cx is 315"),
+        ({"fy": 1e300}, "no camera sees"),
+        ({"cx": 1e9}, "cx is 1e.09, in an image whose width is 640"),
+        ({"lens": "plumb_bob", "distortion": (0.0, 1e300, 0.0, 0.0, 0.0)}, "it can be undone in"),
+        ({"lens": "plumb_bob", "distortion": (-50.0, 0.0, 0.0, 0.0)}, "at least 25 % is needed"),
+        ({"lens": "equidistant", "distortion": (0.0, 0.0, 0.0, -1e300)}, "equidistant"),
+    ],
+)
+def test_numbers_that_no_camera_has_are_refused(change, complaint):
+    good = {"width": 640, "height": 480, "fx": 600.0, "fy": 610.0, "cx": 315.0, "cy": 247.0}
+    with pytest.raises(CameraError, match=complaint):
+        CameraModel(**(good | change))
+
+
+@every_lens
+def test_every_pixel_has_a_ray_even_far_outside_of_the_calibrated_field(camera):
+    pixels = np.random.default_rng(3).uniform(-1e4, 1e4, (500, 2))
+    assert np.isfinite(camera.unproject(pixels)).all()
