@@ -16,7 +16,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
@@ -139,6 +139,20 @@ class HamerNode(LifecycleNode):
         """Configure and activate, as a lifecycle manager would."""
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
+
+    def spin(self, executor: Executor) -> None:
+        """Answer until the context is shut down, whatever callbacks raise.
+
+        Some of rclpy's own do, and any client could end the node so: by a transition that does not
+        exist in its state, or by a /clock before 1970.
+        """
+        while self.context.ok():
+            try:
+                executor.spin_once()
+            except ExternalShutdownException:
+                raise
+            except Exception as error:
+                self._report.complain("callback failed", f"{type(error).__name__}: {error}")
 
     # Set-up
 
@@ -363,7 +377,7 @@ def _run(args: list[str] | None) -> int:
         try:
             if node.get_parameter("autostart").value:
                 node.start()
-            executor.spin()
+            node.spin(executor)
         finally:
             has_given_up = node.has_given_up
             node.destroy_node()
