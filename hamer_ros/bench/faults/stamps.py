@@ -1,0 +1,127 @@
+"""Stamps of images and of /clock: of now, and of any other time.
+
+A stamp is drawn relative to a clock that is known only when the message is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from builtin_interfaces.msg import Time
+
+from hamer_ros.bench.faults.verdict import (
+    BAD_STAMP,
+    FUTURE,
+    NO_CLOCK,
+    OUT_OF_ORDER,
+    PROCESSED,
+    SOUND,
+    Verdict,
+    broken,
+    doubtful,
+)
+
+SECOND = 1_000_000_000
+_MAX = 2**31 - 1
+_MARGIN = SECOND // 10
+"""Time that may pass between an image's stamp and the node's look at its clock, and more."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A time after that of a clock (nanoseconds), or a fixed one."""
+
+    after: int = 0
+    fixed: tuple[int, int] | None = None
+
+    def at(self, now: int) -> Time:
+        """The stamp when the clock shows ``now`` nanoseconds."""
+        if self.fixed is not None:
+            return Time(sec=self.fixed[0], nanosec=self.fixed[1])
+        nanoseconds = min(max(now + self.after, 0), _MAX * SECOND)
+        return Time(sec=nanoseconds // SECOND, nanosec=nanoseconds % SECOND)
+
+
+NOW = Stamp()
+
+_IMAGES: dict[str, Stamp] = {
+    "stamp zero": Stamp(fixed=(0, 0)),
+    "last stamp there is": Stamp(fixed=(_MAX, SECOND - 1)),
+    "negative stamp": Stamp(fixed=(-1, 0)),
+    "most negative stamp": Stamp(fixed=(-(2**31), 0)),
+    "a second of too many nanoseconds": Stamp(fixed=(1_000_000, 2**32 - 1)),
+    "stamp of tomorrow": Stamp(86_400 * SECOND),
+    "stamp two seconds ahead": Stamp(2 * SECOND),
+    "stamp a little ahead": Stamp(SECOND // 5),
+    "stamp a little late": Stamp(-SECOND // 10),
+    "stamp of two seconds ago": Stamp(-2 * SECOND),
+    "stamp of yesterday": Stamp(-86_400 * SECOND),
+}
+
+CLOCKS: dict[str, Stamp] = {
+    "clock goes on": Stamp(SECOND // 30),
+    "clock stands still": Stamp(0),
+    "clock jumps ahead": Stamp(3600 * SECOND),
+    "clock jumps back": Stamp(-10 * SECOND),
+    "clock jumps back a little": Stamp(-SECOND // 10),
+    "clock starts again": Stamp(fixed=(0, 0)),
+    "clock starts again at a second": Stamp(fixed=(1, 0)),
+    "clock at the end of time": Stamp(fixed=(_MAX, SECOND - 1)),
+    "clock before time": Stamp(fixed=(-1, 0)),
+    "clock with too many nanoseconds": Stamp(fixed=(1000, 2**32 - 1)),
+}
+"""What /clock may do."""
+
+
+def damaged(rng: np.random.Generator) -> tuple[str, Stamp]:
+    """A stamp of an image that is not of now, in words and as it is."""
+    name = str(rng.choice(list(_IMAGES)))
+    return name, _IMAGES[name]
+
+
+def nanoseconds(stamp: Time) -> int:
+    """Since the epoch of its clock."""
+    return int(stamp.sec) * SECOND + int(stamp.nanosec)
+
+
+@dataclass
+class Course:
+    """The stamps of the images that the node has seen.
+
+    The node refuses stamps more than a second ahead of its clock, and an image that is up to half a
+    second older than the one before, unless that one was refused for the same; one that is older
+    still is the first of another stream.  Within `_MARGIN` of these limits both is right.
+    """
+
+    _last: set[int] = field(default_factory=set)
+    """Stamps, one of which the node compares with: of an image that was refused for something else
+    nobody knows whether its stamp was looked at."""
+    _is_certain: bool = False
+    """Whether that is the stamp of the last image, which was processed."""
+
+    def verdict(self, stamp: Time, clock: int) -> Verdict:
+        """What a stamp lets become of its image; clock: nanoseconds that the node's clock shows."""
+        if stamp.sec < 0 or stamp.nanosec >= SECOND:
+            return broken(BAD_STAMP)
+        if clock == 0:
+            return broken(NO_CLOCK)
+        time = nanoseconds(stamp)
+        ahead = time - clock
+        verdict = SOUND
+        if ahead > SECOND - _MARGIN:
+            verdict &= broken(FUTURE) if ahead > SECOND + _MARGIN else doubtful(FUTURE)
+        behind = [last - time for last in self._last if 0 < last - time < SECOND // 2 + _MARGIN]
+        if behind:
+            certain = self._is_certain and max(behind) < SECOND // 2 - _MARGIN
+            verdict &= broken(OUT_OF_ORDER) if certain else doubtful(OUT_OF_ORDER)
+        return verdict
+
+    def went_on(self, stamp: Time, outcome: str) -> None:
+        """An image with this stamp had this outcome."""
+        time = nanoseconds(stamp)
+        self._is_certain = outcome == PROCESSED
+        if outcome == PROCESSED:
+            self._last = {time}
+        elif outcome not in (FUTURE, BAD_STAMP, NO_CLOCK, OUT_OF_ORDER):
+            self._last.add(time)
