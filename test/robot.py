@@ -51,7 +51,7 @@ class Robot:
 
     def _spin(self) -> None:
         while not self._closing.is_set():
-            self._executor.spin_once(timeout_sec=0.05)
+            self.node.spin_once(self._executor, 0.05)
 
     def listen(self, kind: type, topic: str, qos: QoSProfile | int = 10) -> None:
         self.heard[topic] = []

@@ -131,6 +131,17 @@ def test_a_lifecycle_manager_is_answered_while_a_frame_is_under_way(robot, monke
     assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
 
 
+def test_a_transition_that_does_not_exist_ends_nothing(robot):
+    """rclpy's own callback raises then, and an executor would end with it."""
+    robot.node.start()
+    client = robot.other.create_client(ChangeState, "/hamer/change_state")
+    assert client.wait_for_service(timeout_sec=10.0)
+    request = ChangeState.Request()
+    request.transition.id = 99
+    client.call_async(request)
+    assert robot.show(HANDS.rgb, robot.info(), lambda: len(robot.hands()) > 2)
+
+
 class Failing:
     """A detector on a GPU that has run out of memory."""
 

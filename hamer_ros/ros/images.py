@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import struct
 import sys
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from hamer_ros.ros.arrays import to_array
+from hamer_ros.ros.picture_size import jpeg_size, png_size
 
 
 class ImageError(ValueError):
@@ -103,7 +102,7 @@ def image_size(message: Image | CompressedImage) -> tuple[int, int]:
         return message.width, message.height
     if not message.data:
         raise ImageError(f"compressed image of format '{message.format}' has no data")
-    size = _png_size(message.data) or _jpeg_size(message.data)
+    size = png_size(message.data) or jpeg_size(message.data)
     if size is None:
         raise ImageError(_undecodable(message))
     width, height = size
@@ -138,58 +137,6 @@ def _undecodable(message: CompressedImage) -> str:
         f"compressed image of format '{message.format}' ({len(message.data)} bytes) cannot be "
         "decoded; it should be a whole JPEG or PNG"
     )
-
-
-def _png_size(data: Sequence[int]) -> tuple[int, int] | None:
-    """Of a PNG whose chunks are whole (ISO/IEC 15948, 5.3): decoders trust their lengths."""
-    view = memoryview(data)  # type: ignore[arg-type]
-    if bytes(view[:8]) != b"\x89PNG\r\n\x1a\n":
-        return None
-    size, at = None, 8
-    while at + 12 <= len(view):
-        length = int.from_bytes(view[at : at + 4], "big")
-        end = at + 8 + length
-        kind = bytes(view[at + 4 : at + 8])
-        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            return None
-        if kind == b"IEND":
-            return size
-        if size is None:
-            if kind != b"IHDR" or length != 13:
-                return None
-            width, height = struct.unpack(">II", view[at + 8 : at + 16])
-            size = width, height
-        at = end + 4
-    return None
-
-
-def _jpeg_size(data: Sequence[int]) -> tuple[int, int] | None:
-    """Of the frame header, before which other segments may stand (ITU T.81, B.1 and B.2)."""
-    view = memoryview(data)  # type: ignore[arg-type]
-    if bytes(view[:3]) != b"\xff\xd8\xff":
-        return None
-    at = 2
-    while at + 9 <= len(view):
-        if view[at] != 0xFF or view[at + 1] == 0xFF:  # decoders skip what lies between segments
-            at += 1
-            continue
-        marker = view[at + 1]
-        if marker in _FRAMES:
-            height, width = struct.unpack(">HH", view[at + 5 : at + 9])
-            return width, height
-        if marker in _ENDS:
-            return None
-        alone = marker in _ALONE
-        at += 2 if alone else 2 + int.from_bytes(view[at + 2 : at + 4], "big")
-    return None
-
-
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of frame headers; those left out are of tables."""
-_ENDS = frozenset((0xD9, 0xDA))
-"""Markers of the image's end and of the scan, before which the frame header must have come."""
-_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
-"""Markers that no segment follows."""
 
 
 def encode_rgb(rgb: np.ndarray) -> Image:

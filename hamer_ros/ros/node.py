@@ -140,19 +140,18 @@ class HamerNode(LifecycleNode):
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
-    def spin(self, executor: Executor) -> None:
-        """Answer until the context is shut down, whatever callbacks raise.
+    def spin_once(self, executor: Executor, seconds: float | None = None) -> None:
+        """Answer once, or wait in vain for so many seconds, whatever callbacks raise.
 
         Some of rclpy's own do, and any client could end the node so: by a transition that does not
         exist in its state, or by a /clock before 1970.
         """
-        while self.context.ok():
-            try:
-                executor.spin_once()
-            except ExternalShutdownException:
-                raise
-            except Exception as error:
-                self._report.complain("callback failed", f"{type(error).__name__}: {error}")
+        try:
+            executor.spin_once(seconds)
+        except ExternalShutdownException:
+            raise
+        except Exception as error:
+            self._report.complain("callback failed", f"{type(error).__name__}: {error}")
 
     # Set-up
 
@@ -377,7 +376,8 @@ def _run(args: list[str] | None) -> int:
         try:
             if node.get_parameter("autostart").value:
                 node.start()
-            node.spin(executor)
+            while rclpy.ok():
+                node.spin_once(executor)
         finally:
             has_given_up = node.has_given_up
             node.destroy_node()
