@@ -28,11 +28,11 @@ NEXT = {
 
 @st.composite
 def placed_hands(draw: st.DrawFn) -> PlacedHand:
-    """Hands anywhere before the camera, near misses of one place being likely."""
+    """Hands up to 100 m away before the camera, near misses of one place being likely."""
     base = BASES[draw(st.sampled_from(list(Side)))]
     near = draw(st.booleans())
-    sideways = st.floats(-0.1, 0.1) if near else st.floats(-1e4, 1e4)
-    depth = st.floats(0.3, 0.8) if near else st.floats(1e-3, 1e4)
+    sideways = st.floats(-0.1, 0.1) if near else st.floats(-100, 100)
+    depth = st.floats(0.3, 0.8) if near else st.floats(1e-3, 100)
     translation = np.array([draw(sideways), draw(sideways), draw(depth)])
     turn = np.array([draw(st.floats(-4, 4)) for _ in range(3)])
     detection = replace(

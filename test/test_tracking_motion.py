@@ -92,6 +92,20 @@ def test_an_update_is_the_product_of_two_gaussians():
     np.testing.assert_allclose(np.concatenate([after.position, after.velocity]), mean, rtol=1e-9)
 
 
+def test_one_bad_sighting_hardly_changes_the_velocity():
+    noise = np.diag([1e-5, 1e-5, 1e-4])
+    start = motion.begin(0.0, np.zeros(3), noise)
+    for k in range(1, 20):
+        start = motion.update(motion.predict(start, k / 30), np.array([0.01 * k, 0, 0]), noise)
+    last = motion.predict(start, 20 / 30)
+    good = motion.update(last, np.array([0.2, 0, 0]), noise)
+    bad = motion.update(last, np.array([0.2, 0, 0.1]), noise)
+    assert good.velocity[0] == pytest.approx(0.3, rel=0.1)
+    # A Gaussian believes it in proportion, however far away it is.
+    gaussian = last.pv.T @ np.linalg.inv(last.pp + noise) @ np.array([0, 0, 0.1])
+    assert 0 < bad.velocity[2] < 0.5 * gaussian[2]
+
+
 @pytest.mark.parametrize("hidden", [1, 10, 30])
 def test_ellipsoids_of_hidden_hands_hold_nineteen_in_twenty(hidden):
     """Over two standard errors of 600 hands: 93 to 97 %."""

@@ -27,6 +27,8 @@ VELOCITY_SIGMA = 0.4
 """Metres per second along each axis; reaching hands peak at 1 m/s and rest in between."""
 VELOCITY_TIME = 0.3
 """Seconds in which a hand forgets its velocity; a reach lasts half a second to a second."""
+FREEDOM = 4.0
+"""nu: degrees of freedom of a sighting's noise; few, so that bad sightings are expected."""
 TURN_SIGMA = 1.5
 """Radians per second about each axis."""
 MOST_TURN = math.pi**2 / 3
@@ -79,10 +81,20 @@ def predict(motion: Motion, stamp: float) -> Motion:
 
 
 def update(motion: Motion, position: np.ndarray, noise: np.ndarray) -> Motion:
-    """Kalman's update with a sighting of the wrist at the belief's stamp."""
-    inverse = np.linalg.inv(motion.pp + noise)
-    gain_p, gain_v = motion.pp @ inverse, motion.pv.T @ inverse
+    """Kalman's update with a sighting of the wrist at the belief's stamp.
+
+    A hand that disappears is placed badly in the last images that show a part of it, and must not
+    take the velocity along.  So the noise is that of a Student-t distribution with nu degrees of
+    freedom: N grows by (nu + d^2) / (nu + 3) where the squared Mahalanobis distance d^2 is more
+    than the 3 that are expected (Roth, Ozkan and Gustafsson, ICASSP 2013).
+    """
     innovation = position - motion.position
+    inverse = np.linalg.inv(motion.pp + noise)
+    surprise = float(innovation @ inverse @ innovation)
+    if surprise > 3:
+        noise = noise * ((FREEDOM + surprise) / (FREEDOM + 3))
+        inverse = np.linalg.inv(motion.pp + noise)
+    gain_p, gain_v = motion.pp @ inverse, motion.pv.T @ inverse
     pp = motion.pp - gain_p @ motion.pp
     vv = motion.vv - gain_v @ motion.pv
     return Motion(

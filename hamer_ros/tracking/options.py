@@ -17,7 +17,7 @@ class TrackerOptions:
         Higher is quicker and, for a moving hand, less calm.
     d_cutoff: hertz; cutoff of the speed that raises the other one.
     coast_time: seconds for which a hand that is not seen is predicted before it is given up.  No
-        hand is predicted for longer than it was seen.
+        hand is predicted for longer than three times as long as it was seen.
 
     The defaults: a low-pass with smoothing factor alpha leaves sqrt(alpha / (2 - alpha)) of white
     noise and trails a steady motion by (1 - alpha) / alpha frames.  At 30 frames a second a fifth

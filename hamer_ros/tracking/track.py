@@ -19,6 +19,10 @@ from hamer_ros.tracking.options import TrackerOptions
 from hamer_ros.tracking.side_vote import SideVote
 from hamer_ros.tracking.smoothing import Smoothed
 
+PATIENCE = 3.0
+"""No hand coasts for longer than so many times the time that it was seen for; what was there in
+one image only does not coast at all."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -117,7 +121,7 @@ def see(
 
 def miss(track: Track, frame: Frame, options: TrackerOptions) -> Track:
     """The track after a frame in which it was not seen: coasted, or lost for good."""
-    patience = min(options.coast_time, track.last_seen - track.first_seen)
+    patience = min(options.coast_time, PATIENCE * (track.last_seen - track.first_seen))
     predicted = _predicted(track, frame)
     if predicted is None:
         # Nothing can be said of where it is now; where it was is what is left.
