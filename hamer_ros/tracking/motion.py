@@ -67,15 +67,15 @@ def predict(motion: Motion, stamp: float) -> Motion:
     reach, keep = VELOCITY_TIME * u, 1 - u
     variance = VELOCITY_SIGMA**2
     eye = np.eye(3)
-    pv = motion.pv + reach * motion.vv
     return Motion(
         stamp,
         motion.position + reach * motion.velocity,
         keep * motion.velocity,
         motion.pp
-        + reach * (motion.pv + pv.T)
+        + reach * (motion.pv + motion.pv.T)
+        + reach**2 * motion.vv
         + variance * VELOCITY_TIME**2 * _wander(theta, u) * eye,
-        keep * pv + variance * VELOCITY_TIME * u * u * eye,
+        keep * (motion.pv + reach * motion.vv) + variance * VELOCITY_TIME * u * u * eye,
         keep * keep * motion.vv + variance * u * (2 - u) * eye,
     )
 
