@@ -135,9 +135,10 @@ class LandmarkDetector:
         image = frame.rgb
         self._follow(image)
         if len(self._hands) < self._options.max_hands:
+            # Chosen first: one hand that is found again does not make up for the others.
+            searches = self._next_searches(image)
             self._look_again(image)
-        if len(self._hands) < self._options.max_hands:
-            self._take_up(image, self._find(image, self._next_searches(image)))
+            self._take_up(image, self._find(image, searches))
         return [hand.detection() for hand in sorted(self._hands, key=lambda hand: hand.number)]
 
     def _follow(self, image: np.ndarray) -> None:
