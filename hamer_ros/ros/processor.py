@@ -92,7 +92,8 @@ class Processor:
         begin = time.perf_counter()
         header, there = message.header, self._connections
         now = self._clock.now().nanoseconds
-        if self._stamps.admit(header.stamp, now, parameters.max_age):
+        is_other_stream = self._stamps.admit(header.stamp, now, parameters.max_age)
+        if is_other_stream or parameters.photographs:
             self.forget()
         rgb, camera = there.input.decode(message, parameters)
         decoded = time.perf_counter()
@@ -113,7 +114,8 @@ class Processor:
         there.outputs.publish(hands, header, rgb, camera, parameters)
         published = time.perf_counter()
         stages = {"decode": decoded - begin, **result.seconds, "publish": published - publishing}
-        self._report.statistics.processed(Processed(len(hands), self._age(header), stages))
+        seen = sum(hand.raw is not None for hand in hands)
+        self._report.statistics.processed(Processed(seen, self._age(header), stages))
 
     def _pipeline_for(self, camera: CameraModel) -> HandPipeline:
         """The pipeline, with the camera of this image."""
