@@ -92,3 +92,17 @@ def test_options_of_the_tracker_that_make_no_sense_are_refused_with_a_reason(rob
         (result,) = robot.node.set_parameters([Parameter(name, value=value)])
         assert not result.successful
         assert name in result.reason
+
+
+def test_photographs_share_no_tracks(robot):
+    robot.node.set_parameters([Parameter("photographs", value=True)])
+    robot.node.start()
+
+    def seen() -> bool:
+        return sum(len(array.hands) == 2 for array in robot.hands()) >= 2
+
+    assert robot.show(HANDS.rgb, robot.info(), seen)
+    arrays = [array for array in robot.hands() if len(array.hands) == 2]
+    assert {mesh.track_state for array in arrays for mesh in array.hands} == {HandMesh.NEW}
+    ids = [mesh.track_id for array in arrays for mesh in array.hands]
+    assert len(set(ids)) == len(ids)
