@@ -138,7 +138,7 @@ class LandmarkDetector:
             # Chosen first: one hand that is found again does not make up for the others.
             searches = self._next_searches(image)
             self._look_again(image)
-            self._take_up(image, self._find(image, searches))
+            self._take_up(frame, self._find(frame, searches))
         return [hand.detection() for hand in sorted(self._hands, key=lambda hand: hand.number)]
 
     def _follow(self, image: np.ndarray) -> None:
@@ -205,23 +205,24 @@ class LandmarkDetector:
         self._cycle_position = (self._cycle_position + count) % len(cycle)
         return chosen
 
-    def _find(self, image: np.ndarray, searches: list[Search]) -> list[Palm]:
-        palms = [
-            palm
-            for search in searches
-            for palm in find_palms(
-                self._palm_nets[search.net], image, search.window, MIN_PALM_SCORE
-            )
-        ]
+    def _find(self, frame: Frame, searches: list[Search]) -> list[Palm]:
+        palms: list[Palm] = []
+        for search in searches:
+            frame.check_wanted()
+            net = self._palm_nets[search.net]
+            palms += find_palms(net, frame.rgb, search.window, MIN_PALM_SCORE)
         return merge_palms(palms)
 
-    def _take_up(self, image: np.ndarray, palms: list[Palm]) -> None:
+    def _take_up(self, frame: Frame, palms: list[Palm]) -> None:
         """Follow the hands of those palms that the landmark net confirms."""
         new = [p for p in palms if not any(covers(hand, p.center) for hand in self._hands)]
         if self._hands:
             new = new[:CANDIDATES_BESIDE_HANDS]
-        confirmations = [confirm(self._landmark_net, image, palm) for palm in new]
-        found = [confirmation for confirmation in confirmations if confirmation is not None]
+        found = []
+        for palm in new:
+            frame.check_wanted()
+            if (confirmation := confirm(self._landmark_net, frame.rgb, palm)) is not None:
+                found.append(confirmation)
         room = self._options.max_hands - len(self._hands)
         for confirmation in distinct_new(found, self._hands)[:room]:
             sighting = confirmation.sighting
