@@ -46,7 +46,6 @@ def children():
 
 @pytest.fixture
 def robot(children, stack, tmp_path):
-    (tmp_path / "work").mkdir()
     robot = Robot(children, stack, tmp_path / "work", tmp_path)
     robot.play()
     return robot

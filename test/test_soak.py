@@ -176,6 +176,7 @@ def sample_at(second: float) -> Sample:
         time=round(second * SECOND),
         rss=260_000,
         anonymous=120_000,
+        shared=60_000,
         files=26,
         segments=10,
         threads=16,

@@ -45,14 +45,13 @@ def measure_soak(out: Path, minutes: float) -> list[Record]:
     installed_node()
     out = out.resolve()
     logs = out / "logs" / "soak"
-    logs.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="hamer_ros-soak-") as scratch:
         stack = Path(scratch) / "clip.npy"
         with workers() as pool, _rendering() as bar:
             soak_clip.render(stack, pool, bar.update)
         try:
-            soak = run(stack, Path(scratch), logs, max(60 * minutes, LEAST_SECONDS))
-            restart = measure_restart(stack, Path(scratch), logs)
+            soak = run(stack, Path(scratch) / "soak", logs, max(60 * minutes, LEAST_SECONDS))
+            restart = measure_restart(stack, Path(scratch) / "restart", logs / "restart")
         except DemoError as error:
             raise BrokenPromiseError(str(error), ()) from error
     print(words(soak))
@@ -65,16 +64,14 @@ def measure_soak(out: Path, minutes: float) -> list[Record]:
     return kept
 
 
-def run(stack: Path, scratch: Path, logs: Path, seconds: float) -> Soak:
+def run(stack: Path, work: Path, logs: Path, seconds: float) -> Soak:
     """Play for some seconds and note everything.
 
-    stack: frames to play.  scratch: folder for what the processes note.
+    stack: frames to play.  work, logs: new folders for what the processes note and what they say.
 
     Raises:
         DemoError: a process ended early, or nothing came for a long time.
     """
-    work = scratch / "soak"
-    work.mkdir()
     with Children() as children:
         robot = Robot(children, stack, work, logs)
         node, camera, client = robot.start_node(), robot.start_camera(), robot.start_client()
@@ -121,13 +118,11 @@ def settled(robot: Robot, camera: Camera, client: Client) -> Account:
     return result
 
 
-def measure_restart(stack: Path, scratch: Path, logs: Path) -> float:
+def measure_restart(stack: Path, work: Path, logs: Path) -> float:
     """Seconds from the start of a node whose predecessor was killed to the first hands, the median.
 
     Camera and client go on all the time.
     """
-    work = scratch / "restart"
-    work.mkdir()
     times = []
     with Children() as children:
         robot = Robot(children, stack, work, logs)

@@ -46,8 +46,12 @@ def soak_chart(soak: Soak) -> np.ndarray:
 
 def _memory(out: np.ndarray, soak: Soak) -> None:
     first, line = soak.late_samples[0], soak.trend("rss")
-    late = [sample.rss - first.rss for sample in soak.late_samples]
-    late += [sample.anonymous - first.anonymous for sample in soak.late_samples]
+    fields = ("shared", _THIRD), ("anonymous", _OTHER), ("rss", _ONE)
+    late = [
+        getattr(sample, field) - getattr(first, field)
+        for sample in soak.late_samples
+        for field, _ in fields
+    ]
     low, high = nice(max(_LEAST_RANGE, -min(late))), nice(max(_LEAST_RANGE, *late))
     axes = _axes(0, soak, high, -low)
     _draw(
@@ -56,9 +60,9 @@ def _memory(out: np.ndarray, soak: Soak) -> None:
         soak,
         f"memory, kB more than the {first.rss / 1024:.0f} MB after the warm-up: "
         f"{line.slope:+.1f} +- {line.error:.1f} kB/min",
-        (("resident", _ONE), ("of it anonymous", _OTHER)),
+        (("resident", _ONE), ("of it anonymous", _OTHER), ("shared", _THIRD)),
     )
-    for field, color in (("rss", _ONE), ("anonymous", _OTHER)):
+    for field, color in fields:
         base = getattr(first, field)
         axes.curve(
             out,

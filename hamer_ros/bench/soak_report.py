@@ -181,7 +181,7 @@ def broken_promises(soak: Soak, restart: float) -> list[str]:
 def words(soak: Soak) -> str:
     """What was measured, and what is behind it."""
     first, last = soak.late_samples[0], soak.late_samples[-1]
-    rss, anonymous = soak.trend("rss"), soak.trend("anonymous")
+    rss, anonymous, shared = (soak.trend(field) for field in ("rss", "anonymous", "shared"))
     a, two = soak.account, soak.two_hands
     p99 = [window.p99 for window in soak.late_windows]
     p50 = [window.p50 for window in soak.late_windows]
@@ -196,7 +196,8 @@ def words(soak: Soak) -> str:
             f"node's threads waited {waited:.2f} s each second for a processor",
             f"memory: {rss.start / 1024:.1f} MB, {rss.slope:+.1f} +- {rss.error:.1f} kB/min; of "
             f"that anonymous {anonymous.start / 1024:.1f} MB, {anonymous.slope:+.1f} +- "
-            f"{anonymous.error:.1f} kB/min",
+            f"{anonymous.error:.1f} kB/min, and pages of shared memory that it has touched "
+            f"{shared.start / 1024:.1f} MB, {shared.slope:+.1f} +- {shared.error:.1f} kB/min",
             f"held: {last.files} file descriptors, {last.segments} shared-memory segments, "
             f"{last.threads} threads; after the warm-up {first.files}, {first.segments}, "
             f"{first.threads}",

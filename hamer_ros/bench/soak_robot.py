@@ -56,7 +56,7 @@ class Robot:
     """Starts the processes, as often as one likes, in a ROS domain that nobody else uses.
 
     stack: frames that its cameras play.
-    work: empty folder for the events and for what the processes note.
+    work: folder, empty or new, for the events and for what the processes note.
     logs: folder for what they say.
     """
 
@@ -65,6 +65,8 @@ class Robot:
         self._stack, self._work, self._logs = stack, work, logs
         self._node, profiles = installed_node()
         self._environment = apart(os.environ, profiles)
+        for folder in (work, logs):
+            folder.mkdir(parents=True, exist_ok=True)
         self._signals = Signals(work)
         self._count = 0
 

@@ -17,6 +17,7 @@ class Sample:
     time: nanoseconds, the clock of the stamps.
     rss: kB of memory in use: anonymous, and pages of files and of shared memory that are mapped.
     anonymous: kB of rss that no file backs; what Python and the libraries allocate.
+    shared: kB of rss in shared memory: pages of DDS' segments, its own and others', touched so far.
     files: open file descriptors.
     segments: mapped segments of DDS' shared memory.
     cpu_seconds: processor time until now.
@@ -26,6 +27,7 @@ class Sample:
     time: int
     rss: int
     anonymous: int
+    shared: int
     files: int
     segments: int
     threads: int
@@ -43,6 +45,7 @@ def take_sample(child: Child) -> Sample:
         time=time.time_ns(),
         rss=_kilobytes(status["VmRSS"]),
         anonymous=_kilobytes(status["RssAnon"]),
+        shared=_kilobytes(status["RssShmem"]),
         files=len(os.listdir(process / "fd")),
         segments=len(child.shared_memory),
         threads=int(status["Threads"]),
