@@ -45,8 +45,8 @@ def soak_chart(soak: Soak) -> np.ndarray:
 
 
 def _memory(out: np.ndarray, soak: Soak) -> None:
-    first, line = soak.late_samples[0], soak.trend("rss")
-    fields = ("shared", _THIRD), ("anonymous", _OTHER), ("rss", _ONE)
+    first, line = soak.late_samples[0], soak.trend("own")
+    fields = ("rss", _OTHER), ("own", _ONE)
     late = [
         getattr(sample, field) - getattr(first, field)
         for sample in soak.late_samples
@@ -58,9 +58,9 @@ def _memory(out: np.ndarray, soak: Soak) -> None:
         out,
         axes,
         soak,
-        f"memory, kB more than the {first.rss / 1024:.0f} MB after the warm-up: "
+        f"memory, kB more than the {first.own / 1024:.0f} MB after the warm-up: "
         f"{line.slope:+.1f} +- {line.error:.1f} kB/min",
-        (("resident", _ONE), ("of it anonymous", _OTHER), ("shared", _THIRD)),
+        (("its own", _ONE), ("with shared segments", _OTHER)),
     )
     for field, color in fields:
         base = getattr(first, field)

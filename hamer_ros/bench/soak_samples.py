@@ -16,8 +16,7 @@ class Sample:
 
     time: nanoseconds, the clock of the stamps.
     rss: kB of memory in use: anonymous, and pages of files and of shared memory that are mapped.
-    anonymous: kB of rss that no file backs; what Python and the libraries allocate.
-    shared: kB of rss in shared memory: pages of DDS' segments, its own and others', touched so far.
+    shared: kB of rss in shared memory.
     files: open file descriptors.
     segments: mapped segments of DDS' shared memory.
     cpu_seconds: processor time until now.
@@ -26,13 +25,22 @@ class Sample:
 
     time: int
     rss: int
-    anonymous: int
     shared: int
     files: int
     segments: int
     threads: int
     cpu_seconds: float
     waiting_seconds: float
+
+    @property
+    def own(self) -> int:
+        """Memory in use but for shared memory, kB.
+
+        Fast DDS takes its segments whole, when they are made.  Of another process' segment a page
+        counts in rss once it has been touched, so that rss goes on growing slowly up to the size
+        of the segments while nobody takes any memory.
+        """
+        return self.rss - self.shared
 
 
 def take_sample(child: Child) -> Sample:
@@ -44,7 +52,6 @@ def take_sample(child: Child) -> Sample:
     return Sample(
         time=time.time_ns(),
         rss=_kilobytes(status["VmRSS"]),
-        anonymous=_kilobytes(status["RssAnon"]),
         shared=_kilobytes(status["RssShmem"]),
         files=len(os.listdir(process / "fd")),
         segments=len(child.shared_memory),
