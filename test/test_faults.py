@@ -24,6 +24,7 @@ from hamer_ros.bench.faults import stamps
 from hamer_ros.bench.faults.campaign import Campaign
 from hamer_ros.bench.faults.events import EPISODE, SOUND_IMAGE, Setting, event, setting
 from hamer_ros.bench.faults.judge import judge
+from hamer_ros.bench.faults.measure import measure_fuzz
 from hamer_ros.bench.faults.verdict import (
     BAD_IMAGE,
     BAD_INFO,
@@ -38,7 +39,6 @@ from hamer_ros.bench.faults.verdict import (
     broken,
     doubtful,
 )
-from hamer_ros.bench.fuzz import measure_fuzz
 from hamer_ros.hands import TrackedHand, TrackState
 from hamer_ros.ros.messages import hand_mesh_array, wrist_transforms
 

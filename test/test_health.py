@@ -13,7 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
-from hamer_ros.ros.diagnostics import Situation, Statistics, health
+from hamer_ros.ros.diagnostics import Rates, Situation, Statistics, health
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -21,12 +21,13 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 @pytest.mark.parametrize(
     ("situation", "level", "text"),
     [
-        (Situation("active", rate=29.97), OK, "30.0 frames/s"),
-        (Situation("active"), ERROR, "none can be processed"),
+        (Situation("active", rates=Rates(30.0, 29.97)), OK, "30.0 frames/s"),
+        (Situation("active", rates=Rates(30.0, 0.0)), ERROR, "none can be processed"),
+        (Situation("active", topic="/image", silence=0.9), WARN, "no images on '/image' for 0.9 s"),
         (Situation("active", enabled=False), WARN, "switched off by ~/enable"),
         (Situation("inactive"), WARN, "not active, but inactive"),
         (Situation("unconfigured", "configure failed: no nets"), ERROR, "no nets"),
-        (Situation("active", "CUDA error; loading again", rate=3.0), ERROR, "CUDA error"),
+        (Situation("active", "CUDA error; loading", rates=Rates(3.0, 3.0)), ERROR, "CUDA error"),
     ],
 )
 def test_an_error_is_where_hands_are_wanted_and_none_can_come(situation, level, text):
@@ -41,25 +42,27 @@ def test_silence_is_explained_and_only_then():
         return "nobody publishes it"
 
     asked: list[bool] = []
-    heard = Situation("active", "", True, "/image", 1.9, 2.0, ask, 30.0)
+    heard = Situation("active", "", True, "/image", 1.9, 2.0, ask, Rates(30.0, 30.0))
     assert health(heard)[0] == OK
     assert not asked
-    silent = Situation("active", "", True, "/image", 3.2, 2.0, ask, 0.0)
+    silent = Situation("active", "", True, "/image", 3.2, 2.0, ask)
     assert health(silent) == (ERROR, "no images on '/image' for 3 s: nobody publishes it")
 
 
 def test_a_switched_off_node_still_tells_of_a_silent_camera():
-    silent = Situation("active", "", False, "/image", 9.0, 2.0, lambda: "QoS mismatch", 0.0)
+    silent = Situation("active", "", False, "/image", 9.0, 2.0, lambda: "QoS mismatch")
     assert health(silent)[0] == ERROR
 
 
 def test_the_rate_is_counted_between_two_questions():
     statistics = Statistics()
-    statistics.rate(10.0)
+    statistics.rates(10.0)
     for _ in range(15):
+        statistics.received()
+        statistics.received()
         statistics.processed(SimpleNamespace(stages={}, latency=0.0, hands=0))
-    assert statistics.rate(10.5) == pytest.approx(30.0)
-    assert statistics.rate(11.5) == 0.0
+    assert statistics.rates(10.5) == Rates(60.0, 30.0)
+    assert statistics.rates(11.5) == Rates(0.0, 0.0)
 
 
 class FakeCuda:

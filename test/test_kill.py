@@ -11,10 +11,10 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 import numpy as np
 
-from hamer_ros.bench.soak import await_hands
-from hamer_ros.bench.soak_logs import ERROR, OK
-from hamer_ros.bench.soak_robot import Robot
-from hamer_ros.bench.soak_samples import take_sample
+from hamer_ros.bench.soak.logs import ERROR, OK
+from hamer_ros.bench.soak.measure import await_hands
+from hamer_ros.bench.soak.robot import Robot
+from hamer_ros.bench.soak.samples import take_sample
 from hamer_ros.demo.processes import Children, DemoError
 from hamer_ros.demo.run import installed_node
 from hamer_ros.hand_model.model import HandModel

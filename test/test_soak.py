@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from hamer_ros.bench.records import BrokenPromiseError
-from hamer_ros.bench.soak_chart import soak_chart
-from hamer_ros.bench.soak_clip import FRAMES, HANDS, LOOP
-from hamer_ros.bench.soak_figures import (
+from hamer_ros.bench.soak.chart import soak_chart
+from hamer_ros.bench.soak.clip import FRAMES, HANDS, LOOP
+from hamer_ros.bench.soak.figures import (
     DROP_POLICY,
     Account,
     account,
@@ -26,10 +26,10 @@ from hamer_ros.bench.soak_figures import (
     trend,
     windows,
 )
-from hamer_ros.bench.soak_logs import OK, Told, read_rows, read_told, told_line, write_row
-from hamer_ros.bench.soak_report import Soak, broken_promises, words
-from hamer_ros.bench.soak_report import records as soak_records
-from hamer_ros.bench.soak_samples import Sample, take_sample
+from hamer_ros.bench.soak.logs import OK, Told, read_rows, read_told, told_line, write_row
+from hamer_ros.bench.soak.report import Soak, broken_promises, words
+from hamer_ros.bench.soak.report import records as soak_records
+from hamer_ros.bench.soak.samples import Sample, take_sample
 from hamer_ros.demo.processes import Children, DemoError
 from hamer_ros.demo.run import installed_node
 from hamer_ros.hand_model.model import HandModel
@@ -238,6 +238,7 @@ def test_a_soak_without_a_flaw_has_plain_figures():
     assert figures == pytest.approx(
         {
             "soak/rss_slope_kb_min": 0.0,
+            "soak/rss_slope_kb_min/without_shared": 0.0,
             "soak/fd_growth": 0,
             "soak/shm_growth": 0,
             "soak/frames_lost": 0,
@@ -380,12 +381,12 @@ def render_quickly(path, pool, progress):
 
 def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys, monkeypatch):
     pytest.importorskip("rclpy", reason="needs ROS 2")
-    soak = pytest.importorskip("hamer_ros.bench.soak", reason="needs the built messages")
+    soak = pytest.importorskip("hamer_ros.bench.soak.measure", reason="needs the built messages")
     try:
         installed_node()
     except DemoError as reason:
         pytest.skip(str(reason))
-    monkeypatch.setattr(soak.soak_clip, "render", render_quickly)
+    monkeypatch.setattr(soak.clip, "render", render_quickly)
     monkeypatch.setattr(soak, "RESTARTS", 1)
     try:
         records = soak.measure_soak(tmp_path, minutes=0.3)
@@ -395,6 +396,7 @@ def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys, monkeypat
     figures = {record.name: record.value for record in records}
     assert set(figures) == {
         "soak/rss_slope_kb_min",
+        "soak/rss_slope_kb_min/without_shared",
         "soak/fd_growth",
         "soak/shm_growth",
         "soak/frames_lost",

@@ -22,8 +22,8 @@ AREAS = {
     "message": "message:measure_message",
     "node": "node:measure_node",
     "demo": "clip:measure_clip",
-    "fuzz": "fuzz:measure_fuzz",
-    "soak": "soak:measure_soak",
+    "fuzz": "faults.measure:measure_fuzz",
+    "soak": "soak.measure:measure_soak",
 }
 """Area -> the module here and the function in it that measures; it may leave files in the folder
 that it is given.  Modules are imported when their turn comes: some need ROS, one needs torch."""

@@ -24,6 +24,14 @@ class Processed:
     stages: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Images received and processed, per second."""
+
+    received: float
+    processed: float
+
+
 class Statistics:
     """Counts what happens to frames; any thread may call it."""
 
@@ -40,7 +48,7 @@ class Statistics:
             self._unplaced: Counter[str] = Counter()
             self._without_depth: Counter[str] = Counter()
             self._recent: deque[Processed] = deque(maxlen=WINDOW)
-            self._rate_mark = (0.0, 0)
+            self._rate_mark = (0.0, 0, 0)
 
     def received(self) -> None:
         """An image message has come."""
@@ -68,12 +76,17 @@ class Statistics:
             self._processed += 1
             self._recent.append(frame)
 
-    def rate(self, now: float) -> float:
-        """Frames processed per second since this was last asked; now is a monotonic time."""
+    def rates(self, now: float) -> Rates:
+        """What has happened per second since this was last asked; now is a monotonic time."""
         with self._lock:
-            then, count = self._rate_mark
-            self._rate_mark = (now, self._processed)
-            return (self._processed - count) / (now - then) if now > then else 0.0
+            then, received, processed = self._rate_mark
+            self._rate_mark = (now, self._received, self._processed)
+            seconds = now - then
+            if seconds <= 0.0:
+                return Rates(0.0, 0.0)
+            return Rates(
+                (self._received - received) / seconds, (self._processed - processed) / seconds
+            )
 
     def values(self) -> dict[str, str]:
         """Everything as texts."""
@@ -111,7 +124,7 @@ class Situation:
     topic: of the images.
     silence, silence_after: seconds without an image, and how many are too many.
     why_silent: asks the graph; only when it is silent, for it takes a while.
-    rate: frames processed per second.
+    rates: of the images since the last time.
     """
 
     state: str
@@ -121,7 +134,7 @@ class Situation:
     silence: float = 0.0
     silence_after: float = math.inf
     why_silent: Callable[[], str] = str
-    rate: float = 0.0
+    rates: Rates = Rates(0.0, 0.0)
 
 
 def health(now: Situation) -> tuple[bytes, str]:
@@ -135,9 +148,15 @@ def health(now: Situation) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, text
     if not now.enabled:
         return DiagnosticStatus.WARN, "switched off by ~/enable"
-    if now.rate == 0.0:
+    return _flow(now)
+
+
+def _flow(now: Situation) -> tuple[bytes, str]:
+    if now.rates.received == 0.0:
+        return DiagnosticStatus.WARN, f"no images on '{now.topic}' for {now.silence:.1f} s"
+    if now.rates.processed == 0.0:
         return DiagnosticStatus.ERROR, "images arrive but none can be processed; see the log"
-    return DiagnosticStatus.OK, f"{now.rate:.1f} frames/s"
+    return DiagnosticStatus.OK, f"{now.rates.processed:.1f} frames/s"
 
 
 def status(name: str, level: bytes, message: str, values: dict[str, str]) -> DiagnosticStatus:

@@ -311,7 +311,7 @@ class HamerNode(LifecycleNode):
             now - self._last_image,
             self._settings.silence_after,
             camera.why_silent,
-            self._statistics.rate(now),
+            self._statistics.rates(now),
         )
 
     def _values(self) -> dict[str, str]:

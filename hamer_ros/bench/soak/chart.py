@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from hamer_ros.bench.soak_report import CORES_LIMIT, Soak
+from hamer_ros.bench.soak.report import CORES_LIMIT, Soak
 from hamer_ros.demo.axes import Axes, draw_line, nice
 from hamer_ros.demo.drawing import (
     LINE,

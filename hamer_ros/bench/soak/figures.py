@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hamer_ros.bench.soak_logs import Told
+from hamer_ros.bench.soak.logs import Told
 
 DROP_POLICY = "newer image came"
 """The one reason for which the node may drop a sound image."""

@@ -18,7 +18,7 @@ import numpy as np
 import rclpy
 from sensor_msgs.msg import CameraInfo, Image
 
-from hamer_ros.bench.soak_logs import write_row
+from hamer_ros.bench.soak.logs import write_row
 from hamer_ros.demo.camera import CameraNode
 from hamer_ros.demo.clip import CAMERA
 from hamer_ros.demo.intrinsics import parse_camera

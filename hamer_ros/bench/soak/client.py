@@ -15,7 +15,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
-from hamer_ros.bench.soak_logs import Told, told_line, write_row
+from hamer_ros.bench.soak.logs import Told, told_line, write_row
 from hamer_ros.demo.signals import Event, Signals
 from hamer_ros.msg import HandMeshArray
 

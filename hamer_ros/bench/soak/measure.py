@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hamer_ros.bench import soak_clip
 from hamer_ros.bench.records import BrokenPromiseError, Record
-from hamer_ros.bench.soak_chart import soak_chart
-from hamer_ros.bench.soak_figures import Account, account
-from hamer_ros.bench.soak_report import Soak, broken_promises, records, words
-from hamer_ros.bench.soak_robot import Camera, Client, Robot
-from hamer_ros.bench.soak_samples import Sample, busy_seconds, take_sample
+from hamer_ros.bench.soak import clip
+from hamer_ros.bench.soak.chart import soak_chart
+from hamer_ros.bench.soak.figures import Account, account
+from hamer_ros.bench.soak.report import Soak, broken_promises, records, words
+from hamer_ros.bench.soak.robot import Camera, Client, Robot
+from hamer_ros.bench.soak.samples import Sample, busy_seconds, take_sample
 from hamer_ros.demo.processes import Child, Children, DemoError, workers
 from hamer_ros.demo.run import installed_node
 
@@ -48,7 +48,7 @@ def measure_soak(out: Path, minutes: float) -> list[Record]:
     with tempfile.TemporaryDirectory(prefix="hamer_ros-soak-") as scratch:
         stack = Path(scratch) / "clip.npy"
         with workers() as pool, _rendering() as bar:
-            soak_clip.render(stack, pool, bar.update)
+            clip.render(stack, pool, bar.update)
         try:
             soak = run(stack, Path(scratch) / "soak", logs, max(60 * minutes, LEAST_SECONDS))
             restart = measure_restart(stack, Path(scratch) / "restart", logs / "restart")
@@ -148,7 +148,7 @@ def await_hands(robot: Robot, client: Client, moment: int) -> int:
 
 def _rendering() -> tqdm:
     return tqdm(
-        total=len(soak_clip.FRAMES),
+        total=len(clip.FRAMES),
         desc="Rendering the clip",
         unit=" frames",
         leave=False,
@@ -183,7 +183,7 @@ class _Sampler:
         self._due = max(self._due + _PERIOD, now)
         sample = take_sample(self._node)
         self.samples.append(sample)
-        rows = self._client.arrived(last=len(soak_clip.FRAMES))
+        rows = self._client.arrived(last=len(clip.FRAMES))
         p99 = np.percentile(1e-6 * (rows[:, 1] - rows[:, 0]), 99)
         self._bar.set_postfix_str(f"{sample.rss / 1024:.1f} MB, p99 {p99:.0f} ms", refresh=False)
         self._bar.update((now - self._begin) / 60 - self._bar.n)

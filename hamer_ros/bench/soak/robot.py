@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hamer_ros.bench.soak_logs import Told, read_rows, read_told
+from hamer_ros.bench.soak.logs import Told, read_rows, read_told
 from hamer_ros.demo.processes import Child, Children, apart
 from hamer_ros.demo.run import installed_node
 from hamer_ros.demo.signals import Event, Signals
@@ -78,14 +78,14 @@ class Robot:
     def start_camera(self) -> Camera:
         """Start a camera; it plays at once, and rests from the first hands until `play`."""
         log = self._work / f"sent-{self._count}"
-        command = ["hamer_ros.bench.soak_camera", str(self._stack), "--log", str(log)]
+        command = ["hamer_ros.bench.soak.camera", str(self._stack), "--log", str(log)]
         return Camera(self._start_python("camera", command), log)
 
     def start_client(self) -> Client:
         """Start a client."""
         hands = self._work / f"hands-{self._count}"
         diagnostics = self._work / f"diagnostics-{self._count}"
-        command = ["hamer_ros.bench.soak_client", "--hands", str(hands)]
+        command = ["hamer_ros.bench.soak.client", "--hands", str(hands)]
         command += ["--diagnostics", str(diagnostics)]
         return Client(self._start_python("client", command), hands, diagnostics)
 
