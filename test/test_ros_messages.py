@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from helpers import MODEL, placed_at
+from helpers import CAMERA, MODEL, placed_at
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
@@ -14,9 +14,11 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
+from hamer_ros.demo.viewer import seen_frame
 from hamer_ros.hand_model.topology import JOINT_NAMES
 from hamer_ros.hands import Side, TrackedHand, TrackState
 from hamer_ros.msg import HandMesh, HandMeshArray
+from hamer_ros.rendering.overlay import draw_hands
 from hamer_ros.ros.frame_names import KEEP_FOR, FrameNames
 from hamer_ros.ros.markers import hand_markers
 from hamer_ros.ros.messages import (
@@ -112,6 +114,25 @@ def test_markers_vanish_by_themselves_and_lie_on_the_hand():
         points = np.array([[p.x, p.y, p.z] for p in marker.points])
         low, high = hand.placed.vertices.min(0) - 1e-6, hand.placed.vertices.max(0) + 1e-6
         assert ((points >= low) & (points <= high)).all()
+
+
+def test_hands_that_are_predicted_are_faint_and_a_client_of_the_demo_leaves_them_out():
+    hand = tracked()
+    predicted = dataclasses.replace(hand, state=TrackState.COASTED, raw=None)
+    opacity = [
+        next(m for m in hand_markers([h], HEADER, MODEL.faces).markers if m.ns == "mesh").color.a
+        for h in (hand, predicted)
+    ]
+    assert opacity[1] < 0.5 < opacity[0]
+    grey = np.full((480, 640, 3), 128, np.uint8)
+    drawn, faint = (draw_hands(grey, [h], CAMERA, MODEL.faces) for h in (hand, predicted))
+    assert (
+        0 < np.abs(faint.astype(int) - grey).mean() < 0.6 * np.abs(drawn.astype(int) - grey).mean()
+    )
+    message = hand_mesh_array(
+        [hand, dataclasses.replace(predicted, track_id=4)], HEADER, estimator="e", hand_model="m"
+    )
+    assert [h.track_id for h in seen_frame(0, message).hands] == [hand.track_id]
 
 
 def test_frame_names_are_few_and_stay_with_their_hand():

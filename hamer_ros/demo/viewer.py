@@ -33,6 +33,7 @@ from hamer_ros.hands import Side
 from hamer_ros.msg import HandMesh, HandMeshArray, HandTopology
 from hamer_ros.ros.images import decode_image
 
+_SEEN = (HandMesh.NEW, HandMesh.TRACKED)
 _DEEP = QoSProfile(depth=100)
 _LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -98,10 +99,9 @@ class ViewerNode(Node):
 
 
 def seen_frame(received: int, message: HandMeshArray) -> SeenFrame:
-    """Plain data of one message that came at a time in nanoseconds."""
-    return SeenFrame(
-        _nanoseconds(message.header.stamp), received, tuple(map(seen_hand, message.hands))
-    )
+    """Plain data of one message that came at a time in nanoseconds; no hands that are predicted."""
+    hands = [hand for hand in message.hands if hand.track_state in _SEEN]
+    return SeenFrame(_nanoseconds(message.header.stamp), received, tuple(map(seen_hand, hands)))
 
 
 def seen_hand(hand: HandMesh) -> SeenHand:

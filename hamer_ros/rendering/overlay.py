@@ -16,6 +16,8 @@ from hamer_ros.rendering.skeleton import draw_skeleton
 
 SIDE_COLORS = {Side.LEFT: (0.38, 0.64, 0.90), Side.RIGHT: (0.94, 0.62, 0.44)}
 """Red, green and blue, 0 to 1: a left hand is blue, a right hand orange."""
+FAINT = 0.3
+"""Opacity of hands that are predicted, because they are not seen."""
 
 
 def hand_mesh(hand: PlacedHand, faces: np.ndarray) -> Mesh:
@@ -32,13 +34,21 @@ def hand_mesh(hand: PlacedHand, faces: np.ndarray) -> Mesh:
 def draw_hands(
     rgb: np.ndarray, hands: Sequence[TrackedHand], camera: CameraModel, faces: np.ndarray
 ) -> np.ndarray:
-    """The image (H, W, 3) with the shaded mesh, the observed joints and a label of each hand."""
-    meshes = [hand_mesh(hand.placed, faces) for hand in hands]
-    meshes = [replace(mesh, vertices=seen_through(camera, mesh.vertices)) for mesh in meshes]
-    out = shade(rgb, meshes, camera.matrix, alpha=0.85, supersampling=1)
+    """The image (H, W, 3) with the shaded mesh, the observed joints and a label of each hand.
+
+    Hands that are predicted are faint, and have no observed joints.
+    """
+    seen = [hand for hand in hands if hand.raw is not None]
+    predicted = [hand for hand in hands if hand.raw is None]
+    out = rgb
+    for some, alpha in ((predicted, FAINT), (seen, 0.85)):
+        meshes = [hand_mesh(hand.placed, faces) for hand in some]
+        meshes = [replace(mesh, vertices=seen_through(camera, mesh.vertices)) for mesh in meshes]
+        out = shade(out, meshes, camera.matrix, alpha=alpha, supersampling=1)
     thickness = max(1, round(min(rgb.shape[:2]) / 400))
-    for hand in hands:
+    for hand in seen:
         out = draw_skeleton(out, hand.placed.hand.keypoints, thickness)
+    for hand in hands:
         _label(out, hand)
     return out
 
@@ -55,6 +65,8 @@ def seen_through(camera: CameraModel, vertices: np.ndarray) -> np.ndarray:
 def _label(image: np.ndarray, hand: TrackedHand) -> None:
     placed = hand.placed
     text = f"{placed.hand.side.name.lower()} #{hand.track_id}  {placed.translation[2]:.2f} m"
+    if hand.raw is None:
+        text += " ?"
     size = max(0.4, min(image.shape[:2]) / 1000)
     thickness = max(1, round(1.5 * size))
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, thickness)

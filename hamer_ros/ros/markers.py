@@ -12,7 +12,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from hamer_ros.hand_model.topology import BONES
 from hamer_ros.hands import TrackedHand
-from hamer_ros.rendering.overlay import SIDE_COLORS, hand_mesh
+from hamer_ros.rendering.overlay import FAINT, SIDE_COLORS, hand_mesh
 
 LIFETIME = Duration(sec=0, nanosec=300_000_000)
 """A marker that is not renewed vanishes by itself, so a lost hand leaves nothing behind."""
@@ -22,7 +22,7 @@ _BONE_WIDTH = 0.004
 
 
 def hand_markers(hands: Iterable[TrackedHand], header: Header, faces: np.ndarray) -> MarkerArray:
-    """A shaded mesh and a skeleton for each hand.
+    """A shaded mesh and a skeleton for each hand; those that are predicted are faint.
 
     faces: (1538, 3), the right-hand model's.
     """
@@ -35,7 +35,7 @@ def hand_markers(hands: Iterable[TrackedHand], header: Header, faces: np.ndarray
         mesh = _marker(header, "mesh", hand.track_id, Marker.TRIANGLE_LIST, corners)
         mesh.scale.x = mesh.scale.y = mesh.scale.z = 1.0
         r, g, b = SIDE_COLORS[placed.hand.side]
-        mesh.color = ColorRGBA(r=r, g=g, b=b, a=0.95)
+        mesh.color = ColorRGBA(r=r, g=g, b=b, a=FAINT if hand.raw is None else 0.95)
         skeleton = _marker(header, "skeleton", hand.track_id, Marker.LINE_LIST, bones)
         skeleton.scale.x = _BONE_WIDTH
         skeleton.color = _BONE_COLOR
