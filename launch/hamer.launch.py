@@ -8,7 +8,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
-from hamer_ros.ros import launching
+from hamer_ros.ros import fastdds, launching
 
 SHARE = Path(get_package_share_directory("hamer_ros"))
 
@@ -62,12 +62,9 @@ def generate_launch_description() -> LaunchDescription:
         )
         for name, (default, description) in ARGUMENTS.items()
     ]
-    # The overlay image, too, is larger than Fast DDS' default segment of shared memory.  The
-    # variable was renamed between Jazzy and Kilted.
-    profiles = [
-        SetEnvironmentVariable(f"{prefix}_DEFAULT_PROFILES_FILE", str(SHARE / "config/fastdds.xml"))
-        for prefix in ("FASTRTPS", "FASTDDS")
-    ]
+    # The overlay image, too, is larger than Fast DDS' default segment of shared memory.
+    variables = fastdds.variables(SHARE / "config" / "fastdds.xml")
+    profiles = [SetEnvironmentVariable(name, value) for name, value in variables.items()]
     return LaunchDescription([*declared, *profiles, OpaqueFunction(function=node)])
 
 

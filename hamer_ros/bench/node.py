@@ -20,6 +20,7 @@ from hamer_ros.bench.records import Record
 from hamer_ros.detection import Detector
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.recovery import Recoverer, make_recoverer
+from hamer_ros.ros import fastdds
 from hamer_ros.ros.camera_input import ImageMessage
 from hamer_ros.ros.images import encode_rgb
 from hamer_ros.ros.node import HamerNode
@@ -100,9 +101,8 @@ def _running(
     detector: Detector, recoverer: Recoverer
 ) -> Iterator[tuple[_NodeWith, Callable[[float], None]]]:
     """A node that has got its first images, and a way to let it run for some seconds."""
-    os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(
-        Path(get_package_share_directory("hamer_ros")) / "config" / "fastdds.xml"
-    )
+    share = Path(get_package_share_directory("hamer_ros"))
+    os.environ |= fastdds.variables(share / "config" / "fastdds.xml")
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     with _camera():
         rclpy.init(domain_id=DOMAIN)

@@ -14,6 +14,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from hamer_ros.ros import fastdds
+
 _POLL = 0.02
 _PATIENCE = 5.0
 _SHARED_MEMORY = Path("/dev/shm")
@@ -191,10 +193,8 @@ def apart(environment: Mapping[str, str], fastdds_profiles: Path) -> dict[str, s
     out = {k: v for k, v in environment.items() if k not in ("ROS_LOCALHOST_ONLY", "ROS_NAMESPACE")}
     out["ROS_DOMAIN_ID"] = str(free_domain(environment.get("ROS_DOMAIN_ID", "0")))
     out["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    for prefix in ("FASTRTPS", "FASTDDS"):  # its name until Jazzy, and since Kilted
-        out[f"{prefix}_DEFAULT_PROFILES_FILE"] = str(fastdds_profiles)
     out["PYTHONUNBUFFERED"] = "1"
-    return out
+    return out | fastdds.variables(fastdds_profiles)
 
 
 def _segments(pid: int) -> set[Path]:

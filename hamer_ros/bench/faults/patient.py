@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, TypeAlias
 from ament_index_python.packages import get_package_share_directory
 
 from hamer_ros.bench.faults.verdict import PROCESSED
+from hamer_ros.ros import fastdds
 from hamer_ros.ros import node as node_module
 from hamer_ros.ros.diagnostics import Processed, Statistics
 from hamer_ros.ros.node import HamerNode
@@ -100,8 +101,7 @@ class Patient:
 def live(pipe: Connection, domain: int, log: Path) -> None:
     """The process: the node until it is interrupted."""
     share = Path(get_package_share_directory("hamer_ros"))
-    for prefix in ("FASTRTPS", "FASTDDS"):  # its name until Jazzy, and since Kilted
-        os.environ[f"{prefix}_DEFAULT_PROFILES_FILE"] = str(share / "config" / "fastdds.xml")
+    os.environ |= fastdds.variables(share / "config" / "fastdds.xml")
     os.environ["ROS_DOMAIN_ID"] = str(domain)
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     with log.open("a") as output:  # libjpeg and libpng complain there, too
