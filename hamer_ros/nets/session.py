@@ -82,5 +82,6 @@ def check_providers(providers: tuple[str, ...], available: list[str] | None = No
         raise ProviderError(
             f"onnxruntime cannot run on {', '.join(missing)}; available here: "
             f"{', '.join(available)}. An NVIDIA GPU needs `pip install onnxruntime-gpu` in place "
-            "of onnxruntime, and CUDA and cuDNN libraries that it can load."
+            "of onnxruntime, CUDA and cuDNN libraries that it can load, and in cuda:N a number of "
+            "`nvidia-smi -L`."
         )
