@@ -80,10 +80,16 @@ def look_around(
         region: around the hand.
         prior: log odds that there is one, before the looks.
     """
-    looks = [see_landmarks(net, image, jittered) for jittered in jittered_regions(region)]
-    presences = sorted(look.landmarks.presence for look in looks)
-    evidence = prior + log_odds(presences[1])
-    if evidence < MIN_EVIDENCE or spread([look.landmarks for look in looks]) > MAX_SPREAD:
+    looks: list[Sighting] = []
+    evidence = np.inf
+    for jittered in jittered_regions(region):
+        looks.append(see_landmarks(net, image, jittered))
+        if len(looks) > 1:
+            presences = sorted(look.landmarks.presence for look in looks)
+            evidence = prior + log_odds(presences[1])
+        if evidence < MIN_EVIDENCE:  # more looks cannot raise it
+            return None
+    if spread([look.landmarks for look in looks]) > MAX_SPREAD:
         return None
     return Confirmation(_median(looks, region), evidence)
 
