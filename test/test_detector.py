@@ -299,6 +299,26 @@ def test_one_failed_look_is_forgiven_but_two_are_not(monkeypatch):
         assert (confirm(None, IMAGE, palm) is not None) == hand
 
 
+@pytest.mark.parametrize(
+    ("known", "presences", "looks"),
+    [
+        (True, [0.9] * 8, 2),  # a followed hand whose palm is seen elsewhere
+        (False, [0.9] * 8, 8),
+        (False, [0.9] * 3 + [0.1] * 5, 5),  # two looks have failed: no other can make up for them
+        (False, [0.9, 0.05], 2),
+    ],
+)
+def test_no_look_is_made_that_cannot_matter(monkeypatch, known, presences, looks):
+    palm = Palm(np.array([300.0, 200.0]), 50.0, joints_at(300, 200)[:7], 0.6)
+    left = iter(presences)
+    monkeypatch.setattr(
+        confirm_module, "see_landmarks", lambda *_: sighting_at(300, 200, presence=next(left))
+    )
+    confirmation = confirm(None, IMAGE, palm, lambda _: known)
+    assert (confirmation is not None) == (looks == 8)
+    assert len(presences) - len(list(left)) == looks
+
+
 def test_spread_is_relative_to_the_hand():
     looks = [sighting_at(300 + d, 200, size=200).landmarks for d in (-9, 0, 9)]
     small = [sighting_at(300 + d / 2, 200, size=100).landmarks for d in (-9, 0, 9)]

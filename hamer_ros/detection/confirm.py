@@ -50,7 +50,10 @@ class Confirmation:
 
 
 def confirm(
-    net: Callable[[np.ndarray], list[np.ndarray]], image: np.ndarray, palm: Palm
+    net: Callable[[np.ndarray], list[np.ndarray]],
+    image: np.ndarray,
+    palm: Palm,
+    is_known: Callable[[Sighting], bool] = lambda _: False,
 ) -> Confirmation | None:
     """Look at the hand to which a palm seems to belong; None if it is not one.
 
@@ -58,12 +61,14 @@ def confirm(
         net: hand landmark net.
         image: (H, W, 3) uint8 RGB.
         palm: where to look.
+        is_known: tells the hands that need no confirmation; None for them as well.
     """
     region = region_from_palm(palm.center, palm.size, palm.keypoints)
     # The palm places the crop roughly; two more looks place it by the joints of the one before.
-    for min_presence in MIN_PRESENCES:
+    for look, min_presence in enumerate(MIN_PRESENCES):
         sighting = see_landmarks(net, image, region)
-        if sighting.landmarks.presence < min_presence:
+        # A followed hand whose palm the nets see elsewhere: five more looks would not change that.
+        if sighting.landmarks.presence < min_presence or (look > 0 and is_known(sighting)):
             return None
         region = region_from_landmarks(sighting.landmarks.pixels)
     return look_around(net, image, region, log_odds(palm.score))

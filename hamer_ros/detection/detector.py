@@ -221,7 +221,10 @@ class LandmarkDetector:
         found = []
         for palm in new:
             frame.check_wanted()
-            if (confirmation := confirm(self._landmark_net, frame.rgb, palm)) is not None:
+            confirmation = confirm(
+                self._landmark_net, frame.rgb, palm, lambda seen: is_known(seen, self._hands)
+            )
+            if confirmation is not None:
                 found.append(confirmation)
         room = self._options.max_hands - len(self._hands)
         for confirmation in distinct_new(found, self._hands)[:room]:
