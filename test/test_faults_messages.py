@@ -135,10 +135,19 @@ def test_a_small_message_cannot_claim_much_memory(side):
     jpeg = JPEG[:at] + struct.pack(">HH", side, side) + JPEG[at + 4 :]
     for data in (jpeg, png(side, side, zlib.compress(bytes(1000)))):
         tracemalloc.start()
-        with pytest.raises(ImageError, match=f"{side}x{side}; it may have 1 to {MAX_PIXELS}"):
+        with pytest.raises(ImageError, match=f"1 to {MAX_PIXELS} pixels|cannot be decoded"):
             decode_compressed(CompressedImage(format="jpeg", data=data))
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
         tracemalloc.stop()
+
+
+def test_a_jpeg_with_too_few_data_for_its_size_is_refused_and_an_even_one_is_not():
+    at = JPEG.index(b"\xff\xc0") + 5
+    assert decoded(JPEG[:at] + struct.pack(">HH", 6000, 6000) + JPEG[at + 4 :]) is None
+    even = bytes(
+        cv2.imencode(".jpg", np.zeros((3000, 4000), np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 1])[1]
+    )
+    assert decoded(even).shape == (3000, 4000, 3)
 
 
 def test_a_chunk_that_is_longer_than_its_png_is_not_read():

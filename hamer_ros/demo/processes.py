@@ -105,6 +105,12 @@ class Child:
         self._process.kill()
         self._process.wait()
 
+    def pause(self, seconds: float) -> None:
+        """Let it stand still for a while, as on a machine that is too busy for it."""
+        self._process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
 
 class Children:
     """The processes together: when one ends early, all end.

@@ -14,6 +14,10 @@ _ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 """Markers that no segment follows."""
 
 
+_PIXELS_PER_BYTE = 8 * 64
+"""At most, in a JPEG: a block of 8x8 pixels takes a bit at least, of a Huffman code (F.1.2)."""
+
+
 def png_size(data: Sequence[int]) -> tuple[int, int] | None:
     """Of a PNG whose chunks are whole (ISO/IEC 15948, 5.3): decoders trust their lengths."""
     view = memoryview(data)  # type: ignore[arg-type]
@@ -38,7 +42,10 @@ def png_size(data: Sequence[int]) -> tuple[int, int] | None:
 
 
 def jpeg_size(data: Sequence[int]) -> tuple[int, int] | None:
-    """Of the frame header, before which other segments may stand (ITU T.81, B.1 and B.2)."""
+    """Of the frame header, before which other segments may stand (ITU T.81, B.1 and B.2).
+
+    None as well where the data are too few for that size: decoders paint the rest grey.
+    """
     content = bytes(data)
     if content[:3] != b"\xff\xd8\xff":
         return None
@@ -48,7 +55,7 @@ def jpeg_size(data: Sequence[int]) -> tuple[int, int] | None:
         marker = content[at + 1]
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", content[at + 5 : at + 9])
-            return width, height
+            return (width, height) if width * height <= _PIXELS_PER_BYTE * len(content) else None
         if marker in _ENDS:
             return None
         if marker == 0xFF:

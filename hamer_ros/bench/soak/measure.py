@@ -29,7 +29,12 @@ WARM_UP = 120.0
 """Seconds, or a quarter of the soak where that is less."""
 
 LEAST_SECONDS = 15.0
-RESTARTS = 3
+RESTARTS, BETWEEN_KILLS = 5, 3.0
+"""How often the node is killed, and for how many seconds it has been at work then."""
+AT_WORK = 2.0
+"""Processor seconds of a node that processes images; its start takes half of that."""
+PAUSES, PAUSE = 4, 0.4
+"""How often and for how many seconds the node is stopped at first: for a dozen images."""
 _PERIOD = 0.5
 """Seconds from one sample to the next."""
 
@@ -74,7 +79,9 @@ def run(stack: Path, work: Path, logs: Path, seconds: float) -> Soak:
     """
     with Children() as children:
         robot = Robot(children, stack, work, logs)
-        node, camera, client = robot.start_node(), robot.start_camera(), robot.start_client()
+        node, camera = robot.start_node(), robot.start_camera()
+        fill_queues(robot, node)
+        client = robot.start_client()
         robot.wait_for_first_hands()
         before = settled(robot, camera, client)
         sampler = _Sampler(node, client, seconds)
@@ -95,6 +102,18 @@ def run(stack: Path, work: Path, logs: Path, seconds: float) -> Soak:
         account=after.since(before),
         others=share,
     )
+
+
+def fill_queues(robot: Robot, node: Child) -> None:
+    """Let images pile up a few times before anything is counted.
+
+    DDS keeps up to five images for the node and takes memory for each when it is first needed,
+    which on a busy machine may be after half an hour.
+    """
+    robot.wait_until(lambda: node.cpu_seconds > AT_WORK, "the node to work")
+    for _ in range(PAUSES):
+        node.pause(PAUSE)
+        time.sleep(2 * PAUSE)
 
 
 def settled(robot: Robot, camera: Camera, client: Client) -> Account:
@@ -130,6 +149,7 @@ def measure_restart(stack: Path, work: Path, logs: Path) -> float:
         robot.wait_for_first_hands()
         robot.play()
         for _ in range(RESTARTS):
+            time.sleep(BETWEEN_KILLS)
             children.kill(node)
             begin = time.time_ns()
             node = robot.start_node()
