@@ -60,6 +60,7 @@ class Patient:
 
     def __init__(self, domain: int, log: Path, life: Life) -> None:
         context = multiprocessing.get_context("spawn")
+        self._memory = (0.0, 0.0)
         self._reports, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=life, args=(theirs, domain, log), daemon=True)
         self._process.start()
@@ -83,10 +84,19 @@ class Patient:
 
     @property
     def memory(self) -> tuple[float, float]:
-        """Megabytes (MB) that it holds now, and that it has held at most."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        """Megabytes (MB) that it holds now, and that it has held at most.
+
+        What it was before where it has just died; that it has is told by `report`.
+        """
+        try:
+            lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        except FileNotFoundError:
+            lines = []
         fields = dict(line.split(":", 1) for line in lines)
-        return tuple(1.024e-3 * int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM"))  # type: ignore[return-value]
+        if "VmRSS" in fields:
+            now, most = (1.024e-3 * int(fields[name].split()[0]) for name in ("VmRSS", "VmHWM"))
+            self._memory = now, most
+        return self._memory
 
     def stop(self) -> None:
         """End it as Ctrl-C does, and by force when that does not help."""
