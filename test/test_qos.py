@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -42,8 +44,12 @@ def node_with(monkeypatch):
     rclpy.try_shutdown(context=context)
 
 
-def profiles(node: HamerNode, info: str, topic: str) -> list:
-    return [endpoint.qos_profile for endpoint in getattr(node, info)(topic)]
+def profiles(node: HamerNode, info: str, topic: str, count: int = 1) -> list:
+    """Of the endpoints of a topic, once there are so many: the graph comes after what was done."""
+    deadline = time.monotonic() + 20
+    while len(endpoints := getattr(node, info)(topic)) != count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return [endpoint.qos_profile for endpoint in endpoints]
 
 
 def test_images_are_best_effort_and_hands_reliable(node_with):
@@ -62,5 +68,6 @@ def test_a_user_overrides_them_and_reconfiguring_keeps_that(node_with):
         (hands,) = profiles(node, "get_publishers_info_by_topic", "/hamer/hands")
         assert hands.reliability == ReliabilityPolicy.BEST_EFFORT
         node.trigger_cleanup()
-        assert profiles(node, "get_subscriptions_info_by_topic", "/image") == []
+        assert profiles(node, "get_subscriptions_info_by_topic", "/image", 0) == []
+        assert profiles(node, "get_publishers_info_by_topic", "/hamer/hands", 0) == []
         node.trigger_configure()
