@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hamer_ros.demo.processes import free_domain
 from hamer_ros.nets.store import NETS, NetsMissingError, net_path
 
 
@@ -28,7 +29,7 @@ def robot(monkeypatch) -> Iterator:
 
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=77)
+    rclpy.init(context=context, domain_id=free_domain("0"))
     robot = Robot(context)
     yield robot
     robot.close()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import CAMERA
 
+from hamer_ros.demo.processes import free_domain
 from hamer_ros.detection.given import GivenDetector
 from hamer_ros.hands import Frame, Side
 
@@ -60,7 +61,7 @@ class World:
 @pytest.fixture
 def ros():
     context = rclpy.Context()
-    rclpy.init(context=context)
+    rclpy.init(context=context, domain_id=free_domain("0"))
     node = rclpy.create_node("box_input_test", context=context)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)

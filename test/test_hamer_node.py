@@ -23,6 +23,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
 from hamer_ros.bench.golden import mano_fields  # noqa: E402
+from hamer_ros.demo.processes import free_domain  # noqa: E402
 from hamer_ros.hamer import torch_backend  # noqa: E402
 from hamer_ros.msg import HandMeshArray  # noqa: E402
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame  # noqa: E402
@@ -31,14 +32,12 @@ from hamer_ros.ros.node import HamerNode  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("nets")
 
-DOMAIN = 76
-
 
 @pytest.fixture
 def context(monkeypatch) -> Iterator[Context]:
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     context = Context()
-    rclpy.init(context=context, domain_id=DOMAIN)
+    rclpy.init(context=context, domain_id=free_domain("0"))
     yield context
     rclpy.try_shutdown(context=context)
 

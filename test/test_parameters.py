@@ -17,6 +17,7 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from hamer_ros.demo.processes import free_domain
 from hamer_ros.ros import parameters
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def node() -> Iterator[Node]:
     context = Context()
-    rclpy.init(context=context, domain_id=78)
+    rclpy.init(context=context, domain_id=free_domain("0"))
     node = rclpy.create_node("holder", context=context)
     parameters.declare(node)
     yield node

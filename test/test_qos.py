@@ -13,6 +13,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.qos import ReliabilityPolicy
 
+from hamer_ros.demo.processes import free_domain
 from hamer_ros.ros.node import HamerNode
 
 pytestmark = pytest.mark.usefixtures("nets")
@@ -34,7 +35,7 @@ def node_with(monkeypatch):
     def make(**parameters: str) -> HamerNode:
         arguments = [f"{name}:={value}" for name, value in parameters.items()]
         pairs = [text for argument in arguments for text in ("-p", argument)]
-        rclpy.init(context=context, domain_id=75, args=["--ros-args", *pairs])
+        rclpy.init(context=context, domain_id=free_domain("0"), args=["--ros-args", *pairs])
         nodes.append(HamerNode(context=context))
         nodes[0].trigger_configure()
         return nodes[0]

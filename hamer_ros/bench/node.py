@@ -17,6 +17,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
 from hamer_ros.bench.records import Record
+from hamer_ros.demo.processes import free_domain
 from hamer_ros.detection import Detector
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.recovery import Recoverer, make_recoverer
@@ -30,7 +31,6 @@ WIDTH, HEIGHT, RATE = 1280, 720, 30.0
 SECONDS = 8.0
 START_SECONDS = 20.0
 FIRST_IMAGES = 3
-DOMAIN = 87
 
 
 class _NoHands:
@@ -104,8 +104,9 @@ def _running(
     share = Path(get_package_share_directory("hamer_ros"))
     os.environ |= fastdds.variables(share / "config" / "fastdds.xml")
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    with _camera():
-        rclpy.init(domain_id=DOMAIN)
+    domain = free_domain(os.environ.get("ROS_DOMAIN_ID", "0"))
+    with _camera(domain):
+        rclpy.init(domain_id=domain)
         node = _NodeWith(detector, recoverer)
         node.start()
         executor = SingleThreadedExecutor()
@@ -127,8 +128,9 @@ def _running(
 
 
 @contextmanager
-def _camera() -> Iterator[None]:
-    process = multiprocessing.get_context("spawn").Process(target=_publish, daemon=True)
+def _camera(domain: int) -> Iterator[None]:
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_publish, args=(domain,), daemon=True)
     process.start()
     try:
         yield
@@ -137,9 +139,9 @@ def _camera() -> Iterator[None]:
         process.join()
 
 
-def _publish() -> None:
+def _publish(domain: int) -> None:
     """Another process: a camera at 30 Hz."""
-    rclpy.init(domain_id=DOMAIN)
+    rclpy.init(domain_id=domain)
     node = rclpy.create_node("camera")
     images = node.create_publisher(Image, "image", qos_profile_sensor_data)
     infos = node.create_publisher(CameraInfo, "camera_info", qos_profile_sensor_data)
