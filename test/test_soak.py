@@ -287,9 +287,9 @@ def test_memory_may_grow_a_little_and_more_so_in_a_short_soak():
     assert broken_promises(growing("rss", 60.0)(short), 1.5) != []
 
 
-def test_seeing_more_of_the_shared_segments_is_no_leak():
+def test_memory_counts_as_the_kernel_counts_it_shared_or_not():
     soak = growing("rss", 50.0)(growing("shared", 50.0)(made_up_soak()))
-    assert broken_promises(soak, 1.5) == []
+    assert any("memory grows" in promise for promise in broken_promises(soak, 1.5))
     assert "RSS is both, +50.0 kB/min" in words(soak)
 
 

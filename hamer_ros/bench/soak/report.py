@@ -153,11 +153,11 @@ def broken_promises(soak: Soak, restart: float) -> list[str]:
     takes memory: over all of it memory may grow by as much as in half an hour.
     """
     out = []
-    own = soak.trend("own")
+    rss = soak.trend("rss")
     limit = SLOPE_LIMIT * max(1.0, SLOPE_MINUTES / soak.measured_minutes)
-    if own.slope > limit:
+    if rss.slope > limit:
         out.append(
-            f"memory grows by {own.slope:.1f} kB/min (standard error {own.error:.1f}); at most "
+            f"memory grows by {rss.slope:.1f} kB/min (standard error {rss.error:.1f}); at most "
             f"{limit:.0f} are allowed over {soak.measured_minutes:.1f} min"
         )
     for field, what in (("files", "file descriptors"), ("segments", "shared-memory segments")):
