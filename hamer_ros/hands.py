@@ -205,6 +205,24 @@ class PlacedHand:
         """(778, 3) metres in the camera frame."""
         return self.to_camera(self.hand.vertices)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number of it is."""
+        numbers = (
+            self.rotation,
+            self.translation,
+            self.covariance,
+            self.scale,
+            self.rms_px,
+            self.hand.vertices,
+            self.hand.joints,
+            self.hand.keypoints,
+            self.hand.betas,
+            self.hand.hand_pose,
+            self.hand.detection.box,
+        )
+        return all(np.isfinite(values).all() for values in numbers)
+
 
 @dataclass(frozen=True)
 class Unplaced:

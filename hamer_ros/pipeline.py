@@ -124,7 +124,8 @@ class HandPipeline:
         placed = [hand for hand in placements if isinstance(hand, PlacedHand)]
         unplaced = tuple(hand.reason for hand in placements if isinstance(hand, Unplaced))
         tracked = _timed(seconds, "track", lambda: self.tracker.track(frame, placed))
-        return Result(tuple(tracked), seconds, unplaced)
+        left_out = len(placed) - sum(hand.raw is not None for hand in tracked)
+        return Result(tuple(tracked), seconds, (*unplaced, *("not finite",) * left_out))
 
 
 def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:

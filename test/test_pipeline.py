@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, hand_at
@@ -118,3 +120,11 @@ def test_a_rendered_left_and_right_hand_are_found_where_they_are():
     for truth in frame.hands:
         assert pa_mpjpe(found[truth.side].joints, truth.joints) < 0.010
         assert mpjpe(found[truth.side].joints, truth.joints) < 0.10
+
+
+def test_a_hand_with_a_number_that_is_not_finite_is_counted_and_left_out():
+    stage = OneHand()
+    stage.hand = dataclasses.replace(stage.hand, betas=np.full(10, np.nan))
+    result = HandPipeline(CAMERA, stage, stage).process(BLACK, 0.0)
+    assert result.hands == ()
+    assert result.unplaced == ("not finite",)

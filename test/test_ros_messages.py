@@ -24,7 +24,6 @@ from hamer_ros.ros.markers import hand_markers
 from hamer_ros.ros.messages import (
     hand_mesh_array,
     hand_topology,
-    is_finite,
     wrist_transforms,
 )
 from hamer_ros.rotations import matrix_from_quaternion
@@ -72,14 +71,11 @@ def test_vertices_can_be_left_out():
 
 def test_a_number_that_is_not_finite_is_noticed_wherever_it_is():
     good = tracked()
-    assert is_finite(good)
+    assert good.placed.is_finite
     for change in ({"rms_px": np.nan}, {"translation": np.array([0, np.inf, 1])}):
-        bad = dataclasses.replace(good, placed=dataclasses.replace(good.placed, **change))
-        assert not is_finite(bad)
+        assert not dataclasses.replace(good.placed, **change).is_finite
     hand = dataclasses.replace(good.placed.hand, betas=np.full(10, np.nan))
-    assert not is_finite(
-        dataclasses.replace(good, placed=dataclasses.replace(good.placed, hand=hand))
-    )
+    assert not dataclasses.replace(good.placed, hand=hand).is_finite
 
 
 def test_the_topology_fits_the_vertices():

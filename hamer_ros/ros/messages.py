@@ -63,25 +63,6 @@ def hand_mesh(tracked: TrackedHand, *, with_vertices: bool = True) -> HandMesh:
     return message
 
 
-def is_finite(hand: TrackedHand) -> bool:
-    """Whether every number that would be published of this hand is finite."""
-    placed, recovered = hand.placed, hand.placed.hand
-    numbers = (
-        placed.rotation,
-        placed.translation,
-        placed.covariance,
-        placed.rms_px,
-        placed.scale,
-        recovered.vertices,
-        recovered.joints,
-        recovered.keypoints,
-        recovered.betas,
-        recovered.hand_pose,
-        recovered.detection.box,
-    )
-    return all(np.isfinite(values).all() for values in numbers)
-
-
 def wrist_pose(placed: PlacedHand) -> PoseWithCovariance:
     """Wrist -> header's frame."""
     pose = Pose()

@@ -21,7 +21,6 @@ from hamer_ros.ros.calibration import Calibration
 from hamer_ros.ros.camera_input import CameraInput, ImageMessage
 from hamer_ros.ros.depth_input import DepthError, DepthInput
 from hamer_ros.ros.diagnostics import Processed
-from hamer_ros.ros.messages import is_finite
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.parameters import Parameters
 from hamer_ros.ros.stamps import StampGate
@@ -105,7 +104,7 @@ class Processor:
         for reason in result.unplaced:
             self._report.statistics.unplaced(reason)
         there.calibration.saw([hand.raw for hand in result.hands if hand.raw is not None])
-        hands = [hand for hand in result.hands if is_finite(hand)]
+        hands = [hand for hand in result.hands if hand.placed.is_finite]
         if len(hands) < len(result.hands):
             self._report.statistics.unplaced("not finite")
         if abandoned():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Frame, PlacedHand, TrackedHand, TrackState
 from hamer_ros.placement.size import log_length
@@ -92,19 +90,6 @@ def _sighting(placed: PlacedHand) -> Sighting:
 
 def _is_sound(placed: PlacedHand) -> bool:
     """Whether all of the hand is finite and it has a size and a place."""
-    hand = placed.hand
-    numbers = (
-        placed.rotation,
-        placed.translation,
-        placed.covariance,
-        hand.vertices,
-        hand.joints,
-        hand.keypoints,
-        hand.hand_pose,
-        hand.betas,
-        hand.detection.box,
-        (placed.scale, placed.rms_px),
-    )
-    if not all(np.isfinite(values).all() for values in numbers):
+    if not placed.is_finite or placed.scale <= 0 or placed.translation[2] <= 0:
         return False
-    return placed.scale > 0 and placed.translation[2] > 0 and math.isfinite(log_length(hand.joints))
+    return math.isfinite(log_length(placed.hand.joints))
