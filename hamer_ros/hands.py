@@ -217,9 +217,12 @@ class PlacedHand:
             self.hand.vertices,
             self.hand.joints,
             self.hand.keypoints,
+            self.hand.keypoint_scores,
             self.hand.betas,
             self.hand.hand_pose,
             self.hand.detection.box,
+            self.hand.detection.score,
+            self.hand.detection.side_score,
         )
         return all(np.isfinite(values).all() for values in numbers)
 

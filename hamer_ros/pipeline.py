@@ -10,7 +10,7 @@ In a notebook:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from hamer_ros.hands import Frame, PlacedHand, TrackedHand, Unplaced, never
 from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.tracking import Tracker
+from hamer_ros.tracking.one_euro import LEAST_STEP
 
 LATE = 0.5
 """Seconds by which an image may be older than the one before it: images now and then come out of
@@ -36,11 +37,13 @@ class Result:
     """What one frame gave.
 
     hands: in no particular order.  seconds: wall time of each of `STAGES`.
+    stamp: seconds, as the stages were told it; see `HandPipeline.process`.
     unplaced: why hands that were recovered could not be placed, one reason each.
     """
 
     hands: tuple[TrackedHand, ...]
     seconds: dict[str, float]
+    stamp: float
     unplaced: tuple[str, ...]
 
 
@@ -50,6 +53,7 @@ class HandPipeline:
     camera: the intrinsics of the frames to come; assign another one when they change.
     detector, recoverer: from `make_detector` and `make_recoverer`; the defaults need no licensed
         file.
+    track_numbers: where other pipelines have used some before; otherwise from 1 on.
     """
 
     def __init__(
@@ -57,13 +61,14 @@ class HandPipeline:
         camera: CameraModel,
         detector: Detector | None = None,
         recoverer: Recoverer | None = None,
+        track_numbers: Iterator[int] | None = None,
     ) -> None:
         self._camera = camera
         self.detector = make_detector("landmarks") if detector is None else detector
         self.recoverer = make_recoverer("landmarks") if recoverer is None else recoverer
         self.placer = Placer(self.recoverer.model.faces)
-        self.tracker = Tracker(self.recoverer.model)
-        self._stamp = -np.inf
+        self.tracker = Tracker(self.recoverer.model, numbers=track_numbers)
+        self._stamp = self._time = -np.inf
 
     @property
     def camera(self) -> CameraModel:
@@ -83,7 +88,7 @@ class HandPipeline:
         self.recoverer.reset()
         self.placer.reset()
         self.tracker.reset()
-        self._stamp = -np.inf
+        self._stamp = self._time = -np.inf
 
     def process(
         self,
@@ -96,7 +101,9 @@ class HandPipeline:
 
         rgb: (H, W, 3) uint8, as large as the camera's image.
         stamp: seconds.  One that is earlier than the last by more than `LATE` resets the pipeline
-            (a recording starts again); one that is a little earlier counts as equal.
+            (a recording starts again).  One that is a little earlier, or equal because a driver
+            gives all images the same, counts as `LEAST_STEP` later: time must pass for hands that
+            are gone to be forgotten.
         depth: (H, W) float32 metres, aligned with the image, where there is such a thing.
         abandoned: is asked now and then whether nobody waits for the hands any more.
 
@@ -111,7 +118,8 @@ class HandPipeline:
             )
         if stamp < self._stamp - LATE:
             self.reset()
-        stamp = self._stamp = max(stamp, self._stamp)
+        self._stamp = max(stamp, self._stamp)
+        stamp = self._time = max(self._stamp, self._time + LEAST_STEP)
         if depth is not None and depth.shape != expected[:2]:
             raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
         frame = Frame(rgb, stamp, self.camera, depth, abandoned)
@@ -125,7 +133,7 @@ class HandPipeline:
         unplaced = tuple(hand.reason for hand in placements if isinstance(hand, Unplaced))
         tracked = _timed(seconds, "track", lambda: self.tracker.track(frame, placed))
         left_out = len(placed) - sum(hand.raw is not None for hand in tracked)
-        return Result(tuple(tracked), seconds, (*unplaced, *("not finite",) * left_out))
+        return Result(tuple(tracked), seconds, stamp, (*unplaced, *("not finite",) * left_out))
 
 
 def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -128,3 +129,34 @@ def test_a_hand_with_a_number_that_is_not_finite_is_counted_and_left_out():
     result = HandPipeline(CAMERA, stage, stage).process(BLACK, 0.0)
     assert result.hands == ()
     assert result.unplaced == ("not finite",)
+
+
+def test_a_camera_that_stamps_all_images_alike_does_not_gather_hands():
+    """A hand is seen in one image only, time and again: each is gone in the next."""
+    stages = OneHand()
+    pipeline = HandPipeline(CAMERA, stages, stages)
+    states = []
+    for k in range(40):
+        place = np.array([0.1 * (k % 4) - 0.15, 0.0, 0.6])
+        moved = hand_at(exp_so3(np.array([0.3, 0.1, 0.9])), place)
+        detection = dataclasses.replace(moved.detection, region=k)
+        stages.hand = dataclasses.replace(moved, detection=detection)
+        stages.detect = (lambda _: []) if k % 2 else (lambda _: [stages.hand.detection])
+        result = pipeline.process(BLACK, 7.0)
+        states.append([tracked.state for tracked in result.hands])
+    assert states == 20 * [[TrackState.NEW], [TrackState.LOST]]
+    assert len(pipeline.placer._sizes) <= 20
+    assert pipeline.process(BLACK, 8.0).stamp == 8.0
+
+
+@pytest.mark.parametrize("name", ["keypoint_scores", "score", "side_score"])
+def test_scores_are_numbers_too(name):
+    stages = OneHand()
+    if name == "keypoint_scores":
+        stages.hand.keypoint_scores[3] = np.nan
+    else:
+        detection = dataclasses.replace(stages.hand.detection, **{name: math.nan})
+        stages.hand = dataclasses.replace(stages.hand, detection=detection)
+    result = HandPipeline(CAMERA, stages, stages).process(BLACK, 0.0)
+    assert result.hands == ()
+    assert len(result.unplaced) == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, placed_at
 
-from hamer_ros.hands import Frame, PlacedHand, Side, TrackedHand, TrackState
+from hamer_ros.hands import Frame, PlacedHand, ScaleSource, Side, TrackedHand, TrackState
 from hamer_ros.tracking import Tracker, TrackerOptions
 
 RATE = 30.0
@@ -278,3 +278,53 @@ def test_hands_whose_numbers_are_not_finite_are_left_out():
     broken = replace(broken, translation=np.array([0, np.nan, 0.5]))
     (tracked,) = Tracker(MODEL).track(frame(0.0), [broken, hand((0.1, 0, 0.5))])
     assert tracked.raw.translation[0] == 0.1
+
+
+@pytest.mark.parametrize("ratio", [0.55, 0.72, 1.0, 1.3, 1.7])
+@pytest.mark.parametrize("smooth", [True, False])
+def test_a_size_that_becomes_known_changes_no_number(ratio, smooth):
+    """A depth image begins, and a child's hand is nearer than people's average had it."""
+    rng = np.random.default_rng(3)
+    tracker = Tracker(MODEL, TrackerOptions(smooth=smooth))
+    follow(tracker, [[hand((0.05, 0.02, 0.5), noise=rng)] for _ in range(20)])
+    measured = [grown(hand((0.05, 0.02, 0.5), noise=rng), ratio) for _ in range(20)]
+    history = follow(tracker, [[one] for one in measured], begin=20 / RATE)
+    assert [[t.track_id for t in tracked] for tracked in history] == 20 * [[1]]
+    first, last = history[0][0].placed, history[-1][0].placed
+    assert first.translation[2] == pytest.approx(0.5 * ratio, rel=0.08)
+    assert last.translation[2] == pytest.approx(0.5 * ratio, rel=0.04)
+    (coasted,) = tracker.track(frame(40 / RATE), [])
+    assert coasted.placed.translation[2] == pytest.approx(0.5 * ratio, rel=0.06)
+
+
+def grown(placed: PlacedHand, ratio: float) -> PlacedHand:
+    """The hand with its size from a depth image."""
+    return replace(
+        placed,
+        translation=ratio * placed.translation,
+        scale=ratio * placed.scale,
+        scale_source=ScaleSource.DEPTH,
+    )
+
+
+def test_a_track_that_was_given_another_hands_region_takes_its_side_at_last():
+    """However sure it was, a side that every image contradicts is not held for ever."""
+    tracker = Tracker(MODEL)
+    sure = 1 - 1e-6
+    right = hand((0, 0, 0.5), Side.RIGHT, 1, side_score=sure)
+    follow(tracker, 20 * [[right, hand((0.3, 0, 0.5), Side.LEFT, 2, side_score=sure)]])
+    # The right hand goes, and the left one is where it was.
+    moved = hand((0, 0, 0.5), Side.LEFT, 2, side_score=sure)
+    history = follow(tracker, 60 * [[moved]], begin=20 / RATE)
+    assert {t.track_id for tracked in history for t in tracked if t.raw is not None} == {1}
+    sides = [t.placed.hand.side for tracked in history for t in tracked if t.raw is not None]
+    assert sides[-1] is Side.LEFT
+    assert sides == sorted(sides, key=lambda side: side is Side.LEFT), "it changes once"
+
+
+def test_a_side_that_nothing_contradicts_never_changes():
+    tracker = Tracker(MODEL)
+    for score in (0.5 + 1e-9, 0.9, 1 - 1e-6):
+        history = follow(tracker, 100 * [[hand((0, 0, 0.5), Side.LEFT, 1, side_score=score)]])
+        assert {t.placed.hand.side for (t,) in history} == {Side.LEFT}
+        tracker.reset()

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from helpers import placed_at
 
-from hamer_ros.tracking.association import Expected, Sighting, assign, associate, sighting_noise
+from hamer_ros.hands import ScaleSource
+from hamer_ros.tracking.association import (
+    Expected,
+    KnownSize,
+    Sighting,
+    assign,
+    associate,
+    sighting_noise,
+)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -26,12 +34,15 @@ def test_the_assignment_costs_as_little_as_the_best_of_all(seed):
     assert cost[np.arange(rows), chosen].sum() == pytest.approx(best)
 
 
+SIZE = KnownSize(0.18, ScaleSource.POPULATION_PRIOR)
+
+
 def track(x: float, right: float = 0.99, region: int = 1, seen: bool = True) -> Expected:
-    return Expected(np.array([x, 0, 0.5]), 1e-4 * np.eye(3), right, region, seen)
+    return Expected(np.array([x, 0, 0.5]), 1e-4 * np.eye(3), right, region, seen, SIZE)
 
 
 def sighting(x: float, right: float = 0.99, region: int = 1) -> Sighting:
-    return Sighting(np.array([x, 0, 0.5]), 1e-5 * np.eye(3), right, region)
+    return Sighting(np.array([x, 0, 0.5]), 1e-5 * np.eye(3), right, region, SIZE)
 
 
 def test_nothing_to_assign_is_no_trouble():

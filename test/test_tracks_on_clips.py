@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
+from hamer_ros.bench.records import Record
+from hamer_ros.bench.tracks import broken_promises
 from hamer_ros.bench.tracks_run import play
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.rendering.scenes import crossing, crossing_same_side, occlusion_both
@@ -28,3 +32,24 @@ def test_hands_keep_their_numbers_and_sides(nets, scene):
     assert any(missing.any() for missing in lost)
     for hand in range(2):
         assert run.matched(hand)[-1] is not None
+
+
+KEPT = {"id_switches": 0.0, "refound_frames/max": 9.0, "jitter_ratio": 6.0, "lag_frames": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "text"),
+    [
+        ("id_switches", 1.0, "1 hands were given another's number"),
+        ("refound_frames/max", math.inf, "not found again"),
+        ("jitter_ratio", 4.9, "only divided by 4.9"),
+        ("lag_frames", 1.0, "1.00 frames behind"),
+    ],
+)
+def test_figures_that_break_a_promise_are_told(figure, value, text):
+    def told(figures: dict[str, float]) -> list[str]:
+        return broken_promises([Record(f"tracks/{k}", v, "", "", 0.0) for k, v in figures.items()])
+
+    assert told(KEPT) == []
+    (broken,) = told({**KEPT, figure: value})
+    assert text in broken

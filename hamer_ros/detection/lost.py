@@ -30,7 +30,7 @@ class LostHand:
     """A hand that was followed and is not seen any more.
 
     hand: as it was seen last.
-    missed: images since then.
+    missed: images since then, without the one that is looked at now.
     looks: how often it was looked for.
     """
 
@@ -41,7 +41,7 @@ class LostHand:
     @property
     def way(self) -> np.ndarray:
         """(2,) pixels that it went since then if it kept moving."""
-        return self.missed * self.hand.motion
+        return (self.missed + 1) * self.hand.motion
 
     def region(self) -> Region:
         """Where to look next: by turns where it would be now, and where it was."""

@@ -36,6 +36,9 @@ from hamer_ros.rotations import exp_so3
 HIDDEN_FRAMES = 10
 """Frames for which a board hides a hand completely."""
 
+STILL_FRAMES = 360
+"""Of the scene ``still``: much longer than a filter remembers, or its jitter would look small."""
+
 SWEEP_SPEED = 1.0
 """Metres per second of the hand in the scene ``sweep``."""
 
@@ -207,7 +210,7 @@ def still() -> Scene:
         Course(Side.LEFT, (0.14, 0.0, 0.55), tilt=0.1),
         Course(Side.RIGHT, (-0.14, 0.02, 0.6), tilt=-0.1),
     )
-    return Scene("still", 0, 75, courses)
+    return Scene("still", 0, STILL_FRAMES, courses)
 
 
 def sweep() -> Scene:

@@ -17,6 +17,11 @@ Cost
     costs a hand -log(density of new hands), and not being seen costs a track -log(probability of a
     miss).  The assignment with the least sum is found exactly.
 
+Size
+    Where a track's last hand and this one have their sizes from different sources, a depth image
+    that begins or ends for example, y compares wrists as of the track's size: what an image shows
+    stays the same when a hand and its distance grow together.
+
 Gate
     Pairs with y^T (S + (0.06 d)^2 I)^-1 y beyond 99.9 % of chi^2 with 3 degrees of freedom are not
     considered.
@@ -30,7 +35,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hamer_ros.hands import PlacedHand
+from hamer_ros.hands import PlacedHand, ScaleSource
+from hamer_ros.placement.size import log_length
 
 GATE = 16.266
 """99.9 % of chi^2 with 3 degrees of freedom."""
@@ -56,6 +62,25 @@ _ALONE = 1e9
 
 
 @dataclass(frozen=True)
+class KnownSize:
+    """The length of a hand in metres, and what fixed it."""
+
+    length: float
+    source: ScaleSource
+
+
+def known_size(placed: PlacedHand) -> KnownSize:
+    """The size of a hand as it was placed."""
+    length = placed.scale * math.exp(log_length(placed.hand.joints))
+    return KnownSize(length, placed.scale_source)
+
+
+def growth(before: KnownSize, after: KnownSize) -> float:
+    """How many times longer the same hand is taken to be: 1 unless its size is known otherwise."""
+    return 1.0 if before.source is after.source else after.length / before.length
+
+
+@dataclass(frozen=True)
 class Expected:
     """What a track expects to see.
 
@@ -63,6 +88,7 @@ class Expected:
     right: probability of a right hand.
     region: under which it was seen last.
     seen: whether that was in the last frame.
+    size: of the hand, as it was seen last.
     """
 
     position: np.ndarray
@@ -70,16 +96,18 @@ class Expected:
     right: float
     region: int
     seen: bool
+    size: KnownSize
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a frame shows of one hand: position (3,), its noise (3, 3), P(right), region."""
+    """What a frame shows of one hand: position (3,), its noise (3, 3), P(right), region, size."""
 
     position: np.ndarray
     noise: np.ndarray
     right: float
     region: int
+    size: KnownSize
 
 
 def sighting_noise(placed: PlacedHand) -> np.ndarray:
@@ -114,9 +142,11 @@ def _costs(tracks: Sequence[Expected], hands: Sequence[Sighting]) -> np.ndarray:
     """(T, H) negative log likelihoods; `_ALONE` outside of the gate."""
     where = np.stack([hand.position for hand in hands])
     predicted = np.stack([track.position for track in tracks])
-    innovation = where[None] - predicted[:, None]
-    noise = np.stack([hand.noise for hand in hands])
-    narrow = np.stack([track.covariance for track in tracks])[:, None] + noise[None]
+    # A hand of another size would be so many times as far away.
+    grown = np.array([[growth(track.size, hand.size) for hand in hands] for track in tracks])
+    innovation = where[None] / grown[..., None] - predicted[:, None]
+    noise = np.stack([hand.noise for hand in hands])[None] / grown[..., None, None] ** 2
+    narrow = np.stack([track.covariance for track in tracks])[:, None] + noise
     spread = BAD_SPREAD**2 * (predicted**2).sum(1)
     wide = narrow + spread[:, None, None, None] * np.eye(3)
     distance, likelihood = _gaussian(innovation, np.stack([narrow, wide]))

@@ -80,6 +80,21 @@ def predict(motion: Motion, stamp: float) -> Motion:
     )
 
 
+def scaled(motion: Motion, factor: float) -> Motion:
+    """The belief when the hand turns out to be so many times as long, and as far away."""
+    if factor == 1.0:
+        return motion
+    square = factor * factor
+    return Motion(
+        motion.stamp,
+        factor * motion.position,
+        factor * motion.velocity,
+        square * motion.pp,
+        square * motion.pv,
+        square * motion.vv,
+    )
+
+
 def update(motion: Motion, position: np.ndarray, noise: np.ndarray) -> Motion:
     """Kalman's update with a sighting of the wrist at the belief's stamp.
 

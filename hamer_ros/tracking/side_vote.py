@@ -1,9 +1,10 @@
 """Left or right by the vote of a whole track, every image counted once.
 
 A detector votes within one of its regions, and `Detection.side_score` is the sum of these votes.
-What an image adds is the difference from the region's last sum: only that is passed on to the
-track, so that nothing is counted twice, a hand that is found again under another region keeps what
-it had, and a region that the detector moves to another hand does not bring its votes along.
+What an image adds is the difference from the region's last sum (see `gain` for a sum that stands
+still): only that is passed on to the track, so that nothing is counted twice, a hand that is found
+again under another region keeps what it had, and a region that the detector moves to another hand
+does not bring its votes along.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ MAX_TRACK_TALLY = MAX_TALLY - 0.5
 """Log odds at which a track's vote saturates: a little less than a region's, so that a region that
 has come to be sure of the other side can always outvote the track that it belongs to."""
 
+STANDING_VOTE = 0.5
+"""Log odds that an image adds when it leaves its region's tally as it was."""
+UNCHANGED = 1e-6
+"""Log odds; a tally that is turned into a probability and back differs by less."""
+
 
 def log_odds(detection: Detection) -> float:
     """Log odds of a right hand that a region has gathered so far."""
@@ -25,6 +31,18 @@ def log_odds(detection: Detection) -> float:
     odds = math.log(score / (1 - score))
     odds = odds if detection.side is Side.RIGHT else -odds
     return min(max(odds, -MAX_TALLY), MAX_TALLY)
+
+
+def gain(before: float, after: float) -> float:
+    """What an image adds to the vote of a region's track, from the region's tallies.
+
+    A tally that does not change, because it is saturated or the detector always says the same, is
+    one more vote for its side, if a small one: a track that was given another hand's region does
+    not contradict it for ever.
+    """
+    if abs(after - before) > UNCHANGED:
+        return after - before
+    return math.copysign(STANDING_VOTE, after) if after else 0.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hamer_ros.detection.followed import BOX_MARGIN
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Frame, PlacedHand, TrackedHand, TrackState
 from hamer_ros.tracking import motion, smoothing
-from hamer_ros.tracking.association import Expected, sighting_noise
+from hamer_ros.tracking.association import Expected, growth, known_size, sighting_noise
 from hamer_ros.tracking.motion import Motion
 from hamer_ros.tracking.one_euro import LEAST_STEP
 from hamer_ros.tracking.options import TrackerOptions
@@ -29,7 +29,7 @@ class Track:
     """A hand that is followed.
 
     first_seen, last_seen: seconds.
-    region: under which it was seen last.
+    sighted: the last sighting.
     vote: on its side.
     wrist: where it goes, as of the last sighting.
     smoothed: the filter's state.
@@ -41,7 +41,7 @@ class Track:
     number: int
     first_seen: float
     last_seen: float
-    region: int
+    sighted: PlacedHand
     vote: SideVote
     wrist: Motion
     smoothed: Smoothed
@@ -54,7 +54,13 @@ class Track:
         """What it expects to see at a stamp; last_frame is that of the frame before."""
         wrist = motion.predict(self.wrist, stamp)
         seen = self.last_seen >= last_frame
-        return Expected(wrist.position, wrist.pp, self.vote.right, self.region, seen)
+        size = known_size(self.sighted)
+        return Expected(wrist.position, wrist.pp, self.vote.right, self.region, seen, size)
+
+    @property
+    def region(self) -> int:
+        """Under which it was seen last."""
+        return self.sighted.hand.detection.region
 
 
 def begin(number: int, placed: PlacedHand, frame: Frame, vote: SideVote, model: HandModel) -> Track:
@@ -64,7 +70,7 @@ def begin(number: int, placed: PlacedHand, frame: Frame, vote: SideVote, model: 
         number=number,
         first_seen=frame.stamp,
         last_seen=frame.stamp,
-        region=placed.hand.detection.region,
+        sighted=placed,
         vote=vote,
         wrist=motion.begin(frame.stamp, placed.translation, sighting_noise(placed)),
         smoothed=smoothing.begin(placed, model),
@@ -90,8 +96,11 @@ def see(
     as it was last seen with the right side, and the covariance of the rotation grows.
     """
     dt = max(frame.stamp - track.last_seen, LEAST_STEP)
+    grown = growth(known_size(track.sighted), known_size(placed))
     wrist = motion.update(
-        motion.predict(track.wrist, frame.stamp), placed.translation, sighting_noise(placed)
+        motion.scaled(motion.predict(track.wrist, frame.stamp), grown),
+        placed.translation,
+        sighting_noise(placed),
     )
     believed, believed_at = track.believed, track.believed_at
     if placed.hand.side is vote.side:
@@ -108,7 +117,7 @@ def see(
     return replace(
         track,
         last_seen=frame.stamp,
-        region=placed.hand.detection.region,
+        sighted=placed,
         vote=vote,
         wrist=wrist,
         smoothed=smoothed,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Frame, PlacedHand, TrackedHand, TrackState
 from hamer_ros.placement.size import log_length
-from hamer_ros.tracking.association import Sighting, associate, sighting_noise
+from hamer_ros.tracking.association import Sighting, associate, known_size, sighting_noise
 from hamer_ros.tracking.options import TrackerOptions
-from hamer_ros.tracking.side_vote import SideVote, log_odds
+from hamer_ros.tracking.side_vote import SideVote, gain, log_odds
 from hamer_ros.tracking.track import Track, begin, miss, see
 
 DEFAULT_OPTIONS = TrackerOptions()
@@ -23,18 +24,22 @@ coast for longer.  A large network on a small processor takes a second or two fo
 class Tracker:
     """Follows hands, smooths them, and predicts those that are not seen for a while.
 
-    Tracks are numbered from 1 on; a number is never used twice.
-
     model: the one that the hands were recovered with.
     options: see `TrackerOptions`; those assigned later hold from the next frame on.
+    numbers: of the tracks; from 1 on where none are given, and none is used twice.
     """
 
-    def __init__(self, model: HandModel, options: TrackerOptions = DEFAULT_OPTIONS) -> None:
+    def __init__(
+        self,
+        model: HandModel,
+        options: TrackerOptions = DEFAULT_OPTIONS,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
         self.options = options
         self._model = model
         self._tracks: list[Track] = []
         self._votes: dict[int, float] = {}
-        self._next_number = 1
+        self._numbers = count(1) if numbers is None else numbers
         self._last_frame = -math.inf
 
     def reset(self) -> None:
@@ -46,8 +51,8 @@ class Tracker:
     def track(self, frame: Frame, placed: Sequence[PlacedHand]) -> list[TrackedHand]:
         """The hands of this frame in the order in which they come, then those that are missing.
 
-        A hand of which a number is not finite is left out.  Stamps must not run backwards; equal
-        ones do no harm.
+        A hand of which a number is not finite is left out.  Stamps must run forwards: where they
+        stand still, a hand that is not seen any more is expected for ever.
         """
         options, model = self.options, self._model
         placed = [hand for hand in placed if _is_sound(hand)]
@@ -58,10 +63,9 @@ class Tracker:
             tally = log_odds(detection)
             if owner is None:
                 vote = SideVote.first(detection)
-                seen.append(begin(self._next_number, hand, frame, vote, model))
-                self._next_number += 1
+                seen.append(begin(next(self._numbers), hand, frame, vote, model))
             else:
-                gained = tally - self._votes.get(detection.region, 0.0)
+                gained = gain(self._votes.get(detection.region, 0.0), tally)
                 vote = owner.vote.plus(gained, detection.side)
                 seen.append(see(owner, hand, frame, vote, options, model))
             self._votes[detection.region] = tally
@@ -85,7 +89,8 @@ class Tracker:
 def _sighting(placed: PlacedHand) -> Sighting:
     detection = placed.hand.detection
     right = 1 / (1 + math.exp(-log_odds(detection)))
-    return Sighting(placed.translation, sighting_noise(placed), right, detection.region)
+    size = known_size(placed)
+    return Sighting(placed.translation, sighting_noise(placed), right, detection.region, size)
 
 
 def _is_sound(placed: PlacedHand) -> bool:
