@@ -62,10 +62,20 @@ def generate_launch_description() -> LaunchDescription:
         )
         for name, (default, description) in ARGUMENTS.items()
     ]
-    # The overlay image, too, is larger than Fast DDS' default segment of shared memory.
+    return LaunchDescription(
+        [*declared, OpaqueFunction(function=profiles), OpaqueFunction(function=node)]
+    )
+
+
+def profiles(context: LaunchContext) -> list[SetEnvironmentVariable]:
+    """Profiles of Fast DDS, unless the robot has its own.
+
+    The overlay image, too, is larger than Fast DDS' default segment of shared memory.
+    """
     variables = fastdds.variables(SHARE / "config" / "fastdds.xml")
-    profiles = [SetEnvironmentVariable(name, value) for name, value in variables.items()]
-    return LaunchDescription([*declared, *profiles, OpaqueFunction(function=node)])
+    if any(name in context.environment for name in variables):
+        return []
+    return [SetEnvironmentVariable(name, value) for name, value in variables.items()]
 
 
 def node(context: LaunchContext) -> list[LifecycleNode]:

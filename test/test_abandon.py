@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pytest
 from helpers import CAMERA, detection
 
 from hamer_ros.hands import AbandonedError, Detection, Frame, Hand
+from hamer_ros.nets.session import Net
 from hamer_ros.pipeline import HandPipeline
 from hamer_ros.recovery import make_recoverer
 
@@ -74,3 +77,33 @@ def test_the_network_on_a_cpu_stops_between_two_blocks():
     again = backend(crops(1))
     assert len(asked) == 1
     np.testing.assert_array_equal(again.hand_pose, whole.hand_pose)
+
+
+def test_a_long_run_of_onnxruntime_ends_between_two_layers(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="builds the net")
+    layers = 2000
+    nodes = [onnx.helper.make_node("MatMul", [f"x{k}", "w"], [f"x{k + 1}"]) for k in range(layers)]
+    info = partial(
+        onnx.helper.make_tensor_value_info, elem_type=onnx.TensorProto.FLOAT, shape=[300, 300]
+    )
+    weights = onnx.numpy_helper.from_array(np.eye(300, dtype=np.float32), "w")
+    graph = onnx.helper.make_graph(nodes, "g", [info("x0")], [info(f"x{layers}")], [weights])
+    opset = onnx.helper.make_opsetid("", 17)
+    path = tmp_path / "long.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
+    net, value = Net(path), np.ones((300, 300), np.float32)
+    begin = time.process_time()
+    np.testing.assert_array_equal(net.run_while_wanted(value, lambda: None)[0], value)
+    whole = time.process_time() - begin
+    asked = []
+
+    def lose_interest() -> None:
+        asked.append(True)
+        if len(asked) > 1:
+            raise AbandonedError
+
+    begin = time.process_time()
+    with pytest.raises(AbandonedError):
+        net.run_while_wanted(value, lose_interest)
+    assert time.process_time() - begin < whole / 2
+    np.testing.assert_array_equal(net(value)[0], value)

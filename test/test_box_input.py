@@ -31,7 +31,7 @@ class World:
         self.passed, self.overtaken = [], []
         self.publisher = node.create_publisher(HandBoxes, "boxes", 10)
         self.input = BoxInput(
-            node, self.detector, MAX_WAIT, self.passed.append, self.overtaken.append
+            node, lambda: self.detector, MAX_WAIT, self.passed.append, self.overtaken.append
         )
 
     def image(self, stamp):
@@ -123,3 +123,17 @@ def test_a_bad_message_is_ignored(ros, box, side):
     assert ros.spin(lambda: ros.passed)
     assert ros.detector.detect(frame(1)) == []
     assert ros.detector.frames_without_boxes == 1
+
+
+def test_boxes_reach_the_detector_in_use(ros):
+    """Models that fail are loaded again, and the detector with them."""
+    before, ros.detector = ros.detector, None
+    ros.input.hold(ros.image(7))
+    ros.publish(7, ([1, 2, 30, 40], 1))
+    assert ros.spin(lambda: ros.passed)
+    ros.detector = GivenDetector()
+    ros.input.hold(ros.image(8))
+    ros.publish(8, ([1, 2, 30, 40], 1))
+    assert ros.spin(lambda: len(ros.passed) == 2)
+    assert len(ros.detector.detect(frame(8))) == 1
+    assert before.detect(frame(8)) == []

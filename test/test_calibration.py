@@ -82,6 +82,15 @@ def test_a_file_of_another_kind_is_named(tmp_path, content):
         load_sizes(path, "ann")
 
 
+@pytest.mark.parametrize("content", ["ann: 3", "[", "3"])
+def test_a_file_of_another_kind_is_not_overwritten(tmp_path, content):
+    path = tmp_path / "hands.yaml"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=r"hands.yaml cannot be read"):
+        save_sizes(path, "bob", {Side.LEFT: given(0.17, 0.01)})
+    assert path.read_text() == content
+
+
 @pytest.mark.parametrize(("length", "fits"), [(0.187, True), (0.05, False), (1.87, False)])
 def test_a_length_in_other_units_is_noticed(length, fits):
     assert (check_length(length) is None) is fits

@@ -13,6 +13,7 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from helpers import MODEL
+from lifecycle_msgs.srv import ChangeState
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot import EMPTY, HANDS
@@ -182,6 +183,41 @@ def test_a_hand_at_a_known_distance_is_measured(robot, monkeypatch, tmp_path):
     assert answer.success, answer.message
     true_length = np.exp(log_length(truth.joints))
     assert answer.hand_length == pytest.approx(true_length, rel=0.08)
+
+
+def test_a_measurement_that_cannot_be_is_answered_at_once(robot, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    robot.node.trigger_configure()
+    answer = calibrate(robot, distance=0.5)
+    assert not answer.success
+    assert "not active" in answer.message
+
+
+def test_a_measurement_under_way_is_answered_when_the_node_is_cleaned_up(robot):
+    robot.node.start()
+    client = robot.other.create_client(CalibrateHand, "/hamer/calibrate_hand")
+    assert client.wait_for_service(timeout_sec=5.0)
+    future = client.call_async(CalibrateHand.Request(distance=0.5))
+    robot.show_for(0.5)
+    manager = robot.other.create_client(ChangeState, "/hamer/change_state")
+    for transition in (4, 2):  # deactivate, cleanup
+        request = ChangeState.Request()
+        request.transition.id = transition
+        manager.call_async(request)
+    assert robot.show(None, None, future.done)
+    assert not future.result().success
+    assert robot.show(None, None, lambda: not client.service_is_ready())
+
+
+def test_lengths_that_cannot_be_kept_are_used_and_the_answer_says_so(robot, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    robot.node.start()
+    (tmp_path / "hamer_ros").mkdir()
+    (tmp_path / "hamer_ros" / "hands.yaml").write_text("[")
+    answer = calibrate(robot, hand_length=0.2)
+    assert answer.success
+    assert "not kept" in answer.message
+    assert "hands.yaml" in answer.message
 
 
 def test_silence_is_an_error_that_names_the_topic(robot):

@@ -6,12 +6,14 @@ import os
 import threading
 import time
 
+import numpy as np
 import onnxruntime
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import ChangeState
@@ -19,10 +21,14 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from robot import HANDS
 
+from hamer_ros.demo.processes import free_domain
+from hamer_ros.detection.given import GivenDetector
 from hamer_ros.hands import Detection, Frame
+from hamer_ros.msg import HandBox, HandBoxes
 from hamer_ros.nets.store import nets_folder
 from hamer_ros.recovery import make_recoverer
 from hamer_ros.ros import repair
+from hamer_ros.ros.node import HamerNode
 
 pytestmark = pytest.mark.usefixtures("nets")
 
@@ -228,3 +234,84 @@ def test_an_execution_provider_that_is_missing_is_named_with_what_to_do(robot):
     assert "pip install onnxruntime-gpu" in robot.node._failure
     robot.node.set_parameters([Parameter("device", value="cpu")])
     assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+
+
+def test_a_start_that_fails_is_tried_again(robot, monkeypatch, tmp_path):
+    robot.node._retry.timer_period_ns = 10**8
+    monkeypatch.setenv("HAMER_ROS_CACHE", str(tmp_path))
+    robot.node.start()
+    assert robot.show(None, None, robot.diagnosed("trying again in 10 s"))
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    monkeypatch.delenv("HAMER_ROS_CACHE")
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+    robot.node.trigger_deactivate()
+    robot.node.trigger_cleanup()
+    robot.show_for(0.5)
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+
+
+def test_a_gpu_that_is_not_there_at_the_start_ends_the_node_at_last(robot, monkeypatch):
+    def gone(_):
+        raise RuntimeError("CUDA error: no device")
+
+    ended = []
+    robot.node._retry.timer_period_ns = 10**7
+    monkeypatch.setattr(robot.node, "_make_stages", gone)
+    monkeypatch.setattr(robot.node.context, "try_shutdown", lambda: ended.append(True))
+    robot.node.set_parameters([Parameter("device", value="cuda")])
+    robot.node.start()
+    assert not robot.node.has_given_up
+    assert robot.show(None, None, lambda: bool(ended))
+    assert robot.node.has_given_up
+
+
+class Unused:
+    """A recoverer that takes hands and gives none."""
+
+    name, engine, model = "none", "none", make_recoverer("landmarks").model
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def recover(self, frame: Frame, detections: list[Detection]) -> list:
+        self.asked.append(len(detections))
+        return []
+
+    def reset(self) -> None:
+        pass
+
+
+class FailingGiven(GivenDetector):
+    """Boxes from outside, on a GPU that has run out of memory."""
+
+    def detect(self, frame: Frame) -> list[Detection]:
+        raise RuntimeError("CUDA error: out of memory")
+
+
+def test_given_boxes_reach_the_detector_that_was_loaded_again(robot, monkeypatch):
+    monkeypatch.setattr(repair, "FIRST_PAUSE", 0.05)
+    recoverer, detectors = Unused(), [FailingGiven(), GivenDetector()]
+    monkeypatch.setattr(robot.node, "_make_stages", lambda _: (detectors.pop(0), recoverer))
+    robot.node.set_parameters([Parameter("detector", value="given")])
+    robot.node.start()
+    boxes = HandBoxes(hands=[HandBox(handedness=1, detection_score=0.9)])
+    boxes.hands[0].bounding_box = np.array([10, 10, 90, 90], np.float32)
+    robot.beside.append((robot.other.create_publisher(HandBoxes, "boxes", 10), boxes))
+    assert robot.show(HANDS.rgb, robot.info(), lambda: 1 in recoverer.asked)
+    assert detectors == []
+
+
+def test_a_wrong_value_at_the_start_leaves_a_node_that_says_so(monkeypatch):
+    given = [Parameter("beta", value=30), Parameter("max_hands", value="many")]
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=free_domain("0"))
+    node = HamerNode(context=context, parameter_overrides=given)
+    assert node.get_parameter("beta").value == 30.0  # a whole number is a number
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "max_hands" in node._failure
+    assert "many" in node._failure
+    assert "beta" not in node._failure
+    node.set_parameters([Parameter("max_hands", value=3)])
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)

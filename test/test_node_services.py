@@ -56,6 +56,15 @@ def test_hands_get_new_numbers_after_a_reset(robot):
     assert {m.track_state for m in robot.hands()[-1].hands} <= {HandMesh.NEW, HandMesh.TRACKED}
 
 
+def test_numbers_are_not_given_again_after_a_cleanup(robot):
+    robot.node.start()
+    before = see_two_hands(robot)
+    robot.node.trigger_deactivate()
+    robot.node.trigger_cleanup()
+    robot.node.start()
+    assert min(see_two_hands(robot)) > max(before)
+
+
 def test_services_go_with_cleanup_and_come_back_with_configure(robot):
     client = robot.other.create_client(Trigger, "/hamer/reset_tracks")
     for _ in range(2):

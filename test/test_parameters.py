@@ -75,6 +75,13 @@ def test_an_unknown_choice_is_refused_with_those_there_are(node):
     assert result.reason == "estimator is 'magic'; known are: landmarks, hamer, ensemble"
 
 
+@pytest.mark.parametrize(("length", "good"), [(0.0, True), (0.19, True), (0.01, False)])
+def test_a_hand_is_as_long_as_a_hand_or_unknown(node, length, good):
+    (result,) = node.set_parameters([Parameter("hand_length", value=length)])
+    assert result.successful is good
+    assert ("hands are 0.10 to 0.30 m long" in result.reason) is not good
+
+
 @pytest.mark.parametrize(("value", "good"), [("cuda", True), ("cuda:1", True), ("gpu", False)])
 def test_devices(node, value, good):
     (result,) = node.set_parameters([Parameter("device", value=value)])

@@ -66,9 +66,19 @@ def test_a_user_overrides_them_and_reconfiguring_keeps_that(node_with):
     for _ in range(2):
         (image,) = profiles(node, "get_subscriptions_info_by_topic", "/image")
         assert image.reliability == ReliabilityPolicy.RELIABLE
+        (info,) = profiles(node, "get_subscriptions_info_by_topic", "/camera_info")
+        assert info.reliability == ReliabilityPolicy.BEST_EFFORT
         (hands,) = profiles(node, "get_publishers_info_by_topic", "/hamer/hands")
         assert hands.reliability == ReliabilityPolicy.BEST_EFFORT
         node.trigger_cleanup()
         assert profiles(node, "get_subscriptions_info_by_topic", "/image", 0) == []
         assert profiles(node, "get_publishers_info_by_topic", "/hamer/hands", 0) == []
         node.trigger_configure()
+
+
+def test_an_override_that_is_none_fails_configure_and_leaves_nothing_behind(node_with):
+    node = node_with(**{"qos_overrides./tf.publisher.reliability": "sometimes"})
+    assert "sometimes" in node._failure
+    for topic in ("/hamer/hands", "/hamer/markers"):
+        assert profiles(node, "get_publishers_info_by_topic", topic, 0) == []
+    assert len(node._managed_entities) == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from helpers import CAMERA
 
 from hamer_ros.detection import DetectorOptions, make_detector
 from hamer_ros.detection.box_outputs import ScoredBoxes
-from hamer_ros.hands import Frame, Side
+from hamer_ros.hands import AbandonedError, Frame, Side
 
 torch = pytest.importorskip("torch")
 from hamer_ros.detection.vitpose.detector import VitPoseDetector  # noqa: E402
@@ -170,6 +172,8 @@ class Painted:
 
     def __init__(self):
         self.weight = torch.zeros(1)
+        self.block = torch.nn.Identity()
+        self.backbone = SimpleNamespace(blocks=[self.block])
 
     def eval(self):
         return self
@@ -179,7 +183,7 @@ class Painted:
 
     def __call__(self, images):
         """Red is the left hand's, green the right one's: those of a mirrored crop are wrong."""
-        red, green = torch.nn.functional.avg_pool2d(images[:, :2], 4).unbind(1)
+        red, green = torch.nn.functional.avg_pool2d(self.block(images)[:, :2], 4).unbind(1)
         maps = torch.zeros(len(images), 133, 64, 48)
         for first, colour in ((91, red), (112, green)):
             for k in range(21):
@@ -217,6 +221,15 @@ def test_hands_are_found_by_way_of_the_person(scene, monkeypatch):
     assert 112 <= left.box[0] <= left.box[2] <= 190
     assert 212 <= right.box[0] <= right.box[2] <= 290
     assert [d.region for d in detector.detect(frame)] == [left.region, right.region]
+
+
+def test_a_frame_that_nobody_waits_for_ends_between_two_blocks(scene):
+    detector, frame = scene
+    asked = []
+    detector.detect(replace(frame, abandoned=lambda: asked.append(True)))
+    assert asked
+    with pytest.raises(AbandonedError):
+        detector.detect(replace(frame, abandoned=lambda: True))
 
 
 def test_no_person_no_hands(scene):

@@ -12,7 +12,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from hamer_ros.hands import AbandonedError
-from hamer_ros.ros import repair
+from hamer_ros.ros import repair, worker
 from hamer_ros.ros.complaints import Complaints
 from hamer_ros.ros.diagnostics import Statistics
 from hamer_ros.ros.rejection import FrameRejectedError
@@ -34,9 +34,10 @@ class Bench:
         self.error: Exception | None = None
         self.load_error: Exception | None = None
         self.asked = 0
+        self.stop: Callable[[], object] = lambda: None
         self.loaded = 0
         self.given_up = threading.Event()
-        self.statistics = Statistics()
+        self.statistics = Statistics(time.monotonic())
         report = Report(self.statistics, Complaints(self))
         work = Work(lambda: self.idle, self.process, self.load, self.given_up.set)
         self.worker = Worker(work, report)
@@ -45,8 +46,10 @@ class Bench:
         self.said.append(text)
         return True
 
-    def process(self, message) -> None:
+    def process(self, message, is_abandoned) -> None:
         self.asked += 1
+        self.is_abandoned = is_abandoned
+        self.stop()
         if self.error is not None:
             raise self.error
         self.done.append(message)
@@ -100,11 +103,33 @@ def test_images_are_no_reason_to_load_again(bench):
     assert bench.loaded == 0
 
 
-def test_a_frame_that_is_abandoned_is_neither_failed_nor_dropped(bench):
+def test_a_frame_that_is_abandoned_is_counted_but_no_failure(bench):
     bench.error = AbandonedError()
     asked = bench.asked
     assert bench.feed_until(lambda: bench.asked > asked + 3 * FAILURES)
     bench.error = None
     assert bench.feed_until(lambda: bool(bench.done))
     assert bench.dropped("internal error") == 0
+    assert bench.dropped("not wanted any more") > 3 * FAILURES
     assert bench.said == []
+
+
+def test_images_that_come_while_nobody_waits_are_counted(bench):
+    bench.idle = True
+    assert bench.feed_until(lambda: bench.dropped("not wanted any more") > 3)
+    assert bench.asked == 0
+
+
+def test_a_worker_that_does_not_come_back_is_left_behind(bench, monkeypatch):
+    monkeypatch.setattr(worker, "PATIENCE", 0.2)
+    begun, hangs = threading.Event(), threading.Event()
+    bench.stop = lambda: (begun.set(), hangs.wait(20))
+    bench.worker.put("image")
+    assert begun.wait(10)
+    assert bench.worker.under_way(time.monotonic() + 7.0) == pytest.approx(7.0, abs=1.0)
+    begin = time.monotonic()
+    bench.worker.close()
+    assert time.monotonic() - begin < 5.0
+    assert "left behind" in bench.said[0]
+    assert bench.is_abandoned()
+    hangs.set()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -65,9 +66,9 @@ class _NodeWith(HamerNode):
         super()._receive(message)
         self.own_seconds += time.thread_time() - begin
 
-    def _process(self, message: ImageMessage) -> None:
+    def _process(self, *what: Any) -> None:
         begin = time.thread_time()
-        super()._process(message)
+        super()._process(*what)
         self.own_seconds += time.thread_time() - begin
         self.images += 1
 

@@ -70,8 +70,7 @@ class OnnxBackend:
 
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
         """The hands of crops (B, 3, 256, 256) float32, normalised."""
-        check()
-        return HamerOutput(*self._net(crops))
+        return HamerOutput(*self._net.run_while_wanted(crops, check))
 
 
 def _plain(device: Device) -> tuple[Provider, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from hamer_ros.hamer.backbone import checked
 from hamer_ros.hamer.backends import BackendError, BackendOptions
 from hamer_ros.hamer.checkpoint import load_network
 from hamer_ros.hamer.cuda_backend import CudaBackend
@@ -35,20 +34,9 @@ class TorchBackend:
 
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
         """The hands of crops (B, 3, 256, 256) float32, normalised."""
-        with torch.inference_mode(), _before_each(self._network.backbone.blocks, check):
+        with torch.inference_mode(), checked(self._network.backbone, check):
             fields = self._network(torch.from_numpy(crops))
         return HamerOutput(*(values.numpy() for values in fields))
-
-
-@contextmanager
-def _before_each(modules: Iterable[nn.Module], check: Check) -> Iterator[None]:
-    """Call a function before each module runs: a CPU takes 10 ms for a block, a second for all."""
-    hooks = [module.register_forward_pre_hook(lambda *_: check()) for module in modules]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def load_torch_backend(checkpoint: Path, options: BackendOptions) -> Backend:

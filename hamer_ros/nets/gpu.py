@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hamer_ros.nets.device import Device
+
+DRIVER = "libcuda.so.1"
+"""NVIDIA's driver, which torch and onnxruntime both go through."""
 
 MEGABYTE = 1e-6
 
 
 @dataclass(frozen=True)
 class GpuMemory:
-    """Megabytes: taken on the whole GPU by all processes, held by torch in this one, and in all."""
+    """Memory of a GPU in megabytes.
+
+    used: by all processes.  total: that there is.  torch: held by torch in this process, if it is
+        there.
+    """
 
     used: float
-    own: float
     total: float
+    torch: float | None
 
 
 def gpu_memory(device: Device) -> GpuMemory | None:
-    """Ask torch; None for a CPU, and where nothing in this process has imported torch.
+    """Ask the driver; None for a CPU, and where there is no driver.
 
     Raises:
         RuntimeError: the GPU does not answer.
     """
-    torch = sys.modules.get("torch")
-    if device.kind != "cuda" or torch is None:
+    if device.kind != "cuda":
         return None
-    free, total = torch.cuda.mem_get_info(device.index)
-    own = torch.cuda.memory_reserved(device.index)
-    return GpuMemory(MEGABYTE * (total - free), MEGABYTE * own, MEGABYTE * total)
+    try:
+        driver = ctypes.CDLL(DRIVER)
+    except OSError:
+        return None
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    with _context(driver, device.index):
+        _call(driver, "cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+    torch = sys.modules.get("torch")
+    held = None if torch is None else MEGABYTE * torch.cuda.memory_reserved(device.index)
+    return GpuMemory(MEGABYTE * (total.value - free.value), MEGABYTE * total.value, held)
 
 
 def release_gpu_memory(device: Device) -> None:
     """Give back what torch keeps for later, once nothing refers to it any more."""
     torch = sys.modules.get("torch")
-    if device.kind == "cuda" and torch is not None:
+    if device.kind == "cuda" and torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+@contextmanager
+def _context(driver: ctypes.CDLL, index: int) -> Iterator[None]:
+    """The GPU's primary context, which those who compute share, as that of this thread."""
+    gpu, context = ctypes.c_int(), ctypes.c_void_p()
+    _call(driver, "cuInit", ctypes.c_uint(0))
+    _call(driver, "cuDeviceGet", ctypes.byref(gpu), ctypes.c_int(index))
+    _call(driver, "cuDevicePrimaryCtxRetain", ctypes.byref(context), gpu)
+    try:
+        _call(driver, "cuCtxPushCurrent_v2", context)
+        try:
+            yield
+        finally:
+            _call(driver, "cuCtxPopCurrent_v2", ctypes.byref(ctypes.c_void_p()))
+    finally:
+        _call(driver, "cuDevicePrimaryCtxRelease_v2", gpu)
+
+
+def _call(driver: ctypes.CDLL, name: str, *arguments: object) -> None:
+    if code := getattr(driver, name)(*arguments):
+        raise RuntimeError(f"{name} fails with CUDA error {code}")

@@ -5,7 +5,8 @@ onnxruntime is imported with the first net: pipelines of other nets do without i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy as np
 from hamer_ros.nets.device import CPU_PROVIDER, Provider
 
 CPU: tuple[str, ...] = (CPU_PROVIDER,)
+
+CHECK_EVERY = 0.02
+"""Seconds between two questions whether the result of a long run is still wanted."""
 
 
 class ProviderError(RuntimeError):
@@ -57,6 +61,8 @@ class Net:
                 "is damaged, remove it and get it again; the nets in the cache come back with: "
                 "hamer_ros fetch-models"
             ) from error
+        # Or else a run that fails on a GPU is repeated on the CPU in silence, as are all after it.
+        self._session.disable_fallback()
         # onnxruntime drops a provider whose libraries do not load and only warns about it.
         check_providers(names, self._session.get_providers())
         self._input = self._session.get_inputs()[0].name
@@ -69,6 +75,35 @@ class Net:
     def __call__(self, value: np.ndarray) -> list[np.ndarray]:
         """Run the net on its input (float32, the net's own shape); its outputs in order."""
         return self._session.run(None, {self._input: value})
+
+    def run_while_wanted(self, value: np.ndarray, check: Callable[[], None]) -> list[np.ndarray]:
+        """Run a net that takes long; whatever ``check`` raises on the way ends it.
+
+        check: is called on another thread.
+        """
+        from onnxruntime import RunOptions  # noqa: PLC0415
+
+        check()
+        options, ended = RunOptions(), threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(CHECK_EVERY):
+                try:
+                    check()
+                except Exception:
+                    options.terminate = True  # between two layers
+                    return
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            return self._session.run(None, {self._input: value}, options)
+        except Exception:
+            check()
+            raise
+        finally:
+            ended.set()
+            watcher.join()
 
 
 def check_providers(providers: tuple[str, ...], available: list[str] | None = None) -> None:

@@ -69,28 +69,45 @@ def load_sizes(path: Path, person: str) -> dict[Side, Size]:
     Raises:
         ValueError: the file is not one that `save_sizes` wrote.
     """
-    if not path.exists():
-        return {}
+    known = _read(path).get(person, {})
     try:
-        known = (yaml.safe_load(path.read_text()) or {}).get(person, {})
         return {
             Side[side.upper()]: given(float(entry["length"]), float(entry["sigma"]))
             for side, entry in known.items()
         }
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} cannot be read ({error!r}); calibrate again after removing it"
-        ) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
 def save_sizes(path: Path, person: str, sizes: dict[Side, Size]) -> None:
-    """Keep the sizes of a person beside those of others."""
-    everybody = yaml.safe_load(path.read_text()) if path.exists() else None
-    everybody = everybody or {}
-    kept = everybody.setdefault(person, {})
+    """Keep the sizes of a person beside those of others.
+
+    Raises:
+        ValueError: what is there is not a file that `save_sizes` wrote.
+        OSError: it cannot be written.
+    """
+    everybody = _read(path)
+    kept = {**everybody.get(person, {})}
     for side, size in sizes.items():
         kept[side.name.lower()] = {"length": round(size.length, 5), "sigma": round(size.sigma, 5)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(yaml.safe_dump(everybody))
+    partial.write_text(yaml.safe_dump({**everybody, person: kept}))
     partial.replace(path)
+
+
+def _read(path: Path) -> dict[str, dict]:
+    """Person -> side -> what is kept of it."""
+    if not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
+        raise _unreadable(path, TypeError("it does not hold a person's hands"))
+    return content
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} cannot be read ({error!r}); calibrate again after removing it")

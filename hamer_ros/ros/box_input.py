@@ -17,16 +17,16 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from hamer_ros.detection.given import TOLERANCE, GivenDetector
 from hamer_ros.hands import Side
 from hamer_ros.msg import HandBox, HandBoxes
 from hamer_ros.ros.camera_input import ImageMessage
+from hamer_ros.ros.qos import best_effort
 from hamer_ros.ros.waiting import Released, Waiting
 
-QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+DEPTH = 10
 """Boxes are small, and those of several images may come at once."""
 
 COMPLAIN_EVERY = 5.0
@@ -42,6 +42,7 @@ _SIDES: dict[int, Side | None] = {
 class BoxInput:
     """Receives boxes, gives them to the detector and lets their images go on.
 
+    detector: the one in use; None while models are loaded again, for nobody looks at images then.
     max_wait: seconds that an image waits for its boxes.  Make it longer than the other side takes
         for an image; where it does not look at every image, longer than from one to the next too.
     on_image: is given every image that is to be processed, on the executor's thread.
@@ -51,7 +52,7 @@ class BoxInput:
     def __init__(
         self,
         node: Node,
-        detector: GivenDetector,
+        detector: Callable[[], GivenDetector | None],
         max_wait: float,
         on_image: Callable[[ImageMessage], None],
         on_overtaken: Callable[[int], None],
@@ -65,7 +66,7 @@ class BoxInput:
             HandBoxes,
             "boxes",
             self._take,
-            QOS,
+            best_effort(DEPTH),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
         # Of a steady clock: an image's patience ends even while simulated time stands still.
@@ -90,8 +91,10 @@ class BoxInput:
 
     def _take(self, message: HandBoxes) -> None:
         stamp = _seconds(message.header.stamp)
+        if (detector := self._detector()) is None:
+            return
         try:
-            self._detector.give(
+            detector.give(
                 np.array([hand.bounding_box for hand in message.hands]),
                 [_side(hand) for hand in message.hands],
                 [hand.detection_score for hand in message.hands],

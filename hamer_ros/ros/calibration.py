@@ -36,14 +36,21 @@ def sizes_file() -> Path:
 class Calibration:
     """Answers the service; a measurement goes on over the images that the worker processes.
 
+    is_idle: whether no images are processed.
     learnt: is called with the sizes that were learnt.
     """
 
     def __init__(
-        self, node: LifecycleNode, person: str, learnt: Callable[[dict[Side, Size]], None]
+        self,
+        node: LifecycleNode,
+        person: str,
+        is_idle: Callable[[], bool],
+        learnt: Callable[[dict[Side, Size]], None],
     ) -> None:
         self._node = node
         self._person = person
+        self._is_idle = is_idle
+        self._is_closed = False
         self._learnt = learnt
         self._lock = threading.Lock()
         self._running: tuple[Measurement, Future] | None = None
@@ -57,8 +64,9 @@ class Calibration:
 
     def close(self) -> None:
         """Take the service back; a measurement under way fails."""
-        self._finish(None)
-        self._node.destroy_service(self._service)
+        self._is_closed = True
+        if not self._finish(None):
+            self._node.destroy_service(self._service)
 
     def saw(self, hands: list[PlacedHand]) -> None:
         """Take in the hands of an image, on the worker's thread."""
@@ -75,6 +83,9 @@ class Calibration:
             return response
         side = _SIDES[request.side]
         size = given(request.hand_length) if request.hand_length > 0 else None
+        if size is None and self._is_idle():
+            response.message = "no length can be measured: the node is not active, or switched off"
+            return response
         if size is None:
             size = await self._measured(side, request.distance)
         if size is None:
@@ -90,7 +101,7 @@ class Calibration:
         sizes = dict.fromkeys(Side if side is None else (side,), size)
         try:
             save_sizes(sizes_file(), self._person, sizes)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             response.message = f"learnt, but not kept: {error}"
         else:
             response.message = f"kept for '{self._person}' in {sizes_file()}"
@@ -116,9 +127,15 @@ class Calibration:
             return await future
         finally:
             self._node.destroy_timer(timer)
+            if self._is_closed and self._node.executor is not None:
+                # Next, because the answer is still to be sent.
+                self._node.executor.create_task(self._node.destroy_service, self._service)
 
-    def _finish(self, size: Size | None) -> None:
+    def _finish(self, size: Size | None) -> bool:
+        """End the measurement under way with what it found; whether there was one."""
         with self._lock:
             running, self._running = self._running, None
-        if running is not None:
-            running[1].set_result(size)
+        if running is None:
+            return False
+        running[1].set_result(size)
+        return True

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from contextlib import ExitStack
+from typing import Any, TypeAlias
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
+from rclpy.qos import QoSCompatibility, qos_check_compatible
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hamer_ros.camera import CameraError, CameraModel
 from hamer_ros.ros.camera_info import UncalibratedError, camera_from_info
 from hamer_ros.ros.images import ImageError, decode_compressed, decode_image, image_size
 from hamer_ros.ros.parameters import Parameters
+from hamer_ros.ros.qos import best_effort
 from hamer_ros.ros.rejection import FrameRejectedError
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
-QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""Best effort also receives from a reliable publisher.
-
-The newest image counts, but it is the node that leaves out the others: where the depth is 1, DDS
-replaces images on a busy machine before the node can count them.
-"""
+DEPTH = 5
+"""The newest image counts, but it is the node that leaves out the others: where the depth is 1, DDS
+replaces images on a busy machine before the node can count them."""
 
 
 class CameraInput:
@@ -38,21 +38,12 @@ class CameraInput:
         self, node: Node, transport: str, on_image: Callable[[ImageMessage], None]
     ) -> None:
         self._node = node
-        kind, topic = (
-            (CompressedImage, "image/compressed")
-            if transport == "compressed"
-            else (
-                Image,
-                "image",
-            )
-        )
-        overrides = QoSOverridingOptions.with_default_policies()
-        self._images = node.create_subscription(
-            kind, topic, on_image, QOS, qos_overriding_options=overrides
-        )
-        self._infos = node.create_subscription(
-            CameraInfo, "camera_info", self._keep, QOS, qos_overriding_options=overrides
-        )
+        is_compressed = transport == "compressed"
+        kind, topic = (CompressedImage, "image/compressed") if is_compressed else (Image, "image")
+        with ExitStack() as undo:
+            self._images = self._subscribe(undo, kind, topic, on_image)
+            self._infos = self._subscribe(undo, CameraInfo, "camera_info", self._keep)
+            self._undo = undo.pop_all()
         self._info: CameraInfo | None = None
         self._camera: tuple[tuple, CameraModel] | None = None
 
@@ -68,8 +59,7 @@ class CameraInput:
 
     def close(self) -> None:
         """Unsubscribe."""
-        self._node.destroy_subscription(self._images)
-        self._node.destroy_subscription(self._infos)
+        self._undo.close()
 
     def decode(
         self, message: ImageMessage, parameters: Parameters
@@ -114,6 +104,19 @@ class CameraInput:
             "Fast DDS' shared-memory segment are lost: start the camera with "
             "FASTRTPS_DEFAULT_PROFILES_FILE set to hamer_ros' config/fastdds.xml"
         )
+
+    def _subscribe(
+        self, undo: ExitStack, kind: type, topic: str, take: Callable[[Any], None]
+    ) -> Subscription:
+        subscription = self._node.create_subscription(
+            kind,
+            topic,
+            take,
+            best_effort(DEPTH),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        undo.callback(self._node.destroy_subscription, subscription)
+        return subscription
 
     def _keep(self, info: CameraInfo) -> None:
         self._info = info

@@ -7,14 +7,15 @@ from collections import deque
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from hamer_ros.camera import CameraModel
+from hamer_ros.ros.qos import best_effort
 
-QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
+DEPTH = 2
+"""Messages that DDS keeps."""
 TOLERANCE_NS = 20_000_000
 """Stamps of a depth and a colour image that were taken together differ by less."""
 MAX_WAIT = 0.03
@@ -45,7 +46,7 @@ class DepthInput:
             Image,
             "depth",
             self._keep,
-            QOS,
+            best_effort(DEPTH),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from typing import Any
 
 import rclpy
@@ -22,7 +25,6 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from hamer_ros.detection import Detector
-from hamer_ros.detection.given import GivenDetector
 from hamer_ros.hands import Side
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
@@ -39,8 +41,12 @@ from hamer_ros.ros.diagnostics import Situation, Statistics, health, status
 from hamer_ros.ros.ending import ending_in_time
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.processor import Connections, Processor
+from hamer_ros.ros.repair import ATTEMPTS
 from hamer_ros.ros.stages import make_stages
 from hamer_ros.ros.worker import Report, Work, Worker
+
+RETRY_AFTER = 10.0
+"""Seconds after which a start that has failed is tried again: files are brought, GPUs come back."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,19 @@ class HamerNode(LifecycleNode):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("hamer", **options)
-        declared.declare(self)
+        self._refused = declared.declare(self)
         self.add_post_set_parameters_callback(self._take_live)
-        self._statistics = Statistics()
+        self._statistics = Statistics(time.monotonic())
         self._report = Report(self._statistics, Complaints(self.get_logger()))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         # Of a steady clock: that simulated time stands still has to be said.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = self.create_timer(1.0, self._diagnose, clock=steady)
+        self._retry = self.create_timer(RETRY_AFTER, self._start_again, clock=steady)
+        self._retry.cancel()
+        self._failed_starts = 0
         self._state = "unconfigured"
+        self._track_numbers = count(1)
         self._enabled = True
         self._failure = ""
         self._has_given_up = False
@@ -83,11 +93,13 @@ class HamerNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the nets and connect; a failure undoes what was done and says why."""
+        self._state = "configuring"
+        self._diagnose()  # the next one comes when the nets are there
         with ExitStack() as undo:
             try:
                 self._configured = self._set_up(undo)
             except Exception as error:
-                self._failure = f"configure failed: {error}"
+                self._state, self._failure = "unconfigured", f"configure failed: {error}"
                 self.get_logger().error(self._failure)
                 return TransitionCallbackReturn.FAILURE
         self._state, self._failure = "inactive", ""
@@ -99,8 +111,8 @@ class HamerNode(LifecycleNode):
         assert self._configured is not None
         self._configured.processor.forget()
         self._configured.connections.outputs.publish_topology()
-        self._statistics.clear()
         self._last_image = time.monotonic()
+        self._statistics.clear(self._last_image)
         self._state = "active"
         return TransitionCallbackReturn.SUCCESS
 
@@ -136,9 +148,29 @@ class HamerNode(LifecycleNode):
         return self._has_given_up
 
     def start(self) -> None:
-        """Configure and activate, as a lifecycle manager would."""
+        """Configure and activate, as a lifecycle manager would, and again where it fails.
+
+        On a GPU not for ever: a process in which CUDA did not begin well never gets another chance.
+        """
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self._failed_starts = 0
             self.trigger_activate()
+            return
+        self._failed_starts += 1
+        if self._failed_starts >= ATTEMPTS and self._is_for_gpu():
+            self._give_up()
+        else:
+            self._failure += f"; trying again in {RETRY_AFTER:g} s"
+            self._retry.reset()
+
+    def _start_again(self) -> None:
+        self._retry.cancel()
+        # Unless somebody else has taken the node over meanwhile.
+        if self._state == "unconfigured" and self._failure:
+            self.start()
+
+    def _is_for_gpu(self) -> bool:
+        return str(self.get_parameter("device").value).startswith("cuda")
 
     def spin_once(self, executor: Executor, seconds: float | None = None) -> None:
         """Answer once, or wait in vain for so many seconds, whatever callbacks raise.
@@ -157,10 +189,12 @@ class HamerNode(LifecycleNode):
 
     def _set_up(self, undo: ExitStack) -> _Configured:
         """Make everything; what is made is taken back by closing the stack."""
+        if self._refused:
+            raise ValueError("; ".join(self._refused.values()))
         parameters = declared.read(self)
-        stages = self._make_stages(parameters)
-        detector, recoverer = stages
         undo.callback(_release, Device.parse(parameters.device))
+        stages = self._make_stages(parameters)
+        _, recoverer = stages
         self._settings = parameters
         self._lengths = known_lengths(parameters)
         self._enabled = True
@@ -169,20 +203,34 @@ class HamerNode(LifecycleNode):
         depth = DepthInput(self) if parameters.use_depth else None
         if depth is not None:
             undo.callback(depth.close)
-        calibration = Calibration(self, parameters.person, self._learn)
+        calibration = Calibration(self, parameters.person, self._is_idle, self._learn)
         undo.callback(calibration.close)
         camera = CameraInput(self, parameters.image_transport, self._receive)
         connections = Connections(camera, depth, calibration, outputs)
-        processor = Processor(connections, stages, self.get_clock(), self._report)
+        processor = Processor(
+            connections, stages, self.get_clock(), self._track_numbers, self._report
+        )
         undo.callback(processor.unload)
         worker = Worker(
-            Work(self._is_idle, self._process, self._load_again, self._give_up), self._report
+            Work(
+                self._is_idle,
+                partial(self._process, processor),
+                partial(self._load_again, processor, parameters),
+                self._give_up,
+            ),
+            self._report,
         )
         undo.callback(worker.close)
         undo.callback(camera.close)
         boxes = None
-        if isinstance(detector, GivenDetector):
-            boxes = BoxInput(self, detector, parameters.max_box_wait, worker.put, self._overtaken)
+        if parameters.detector == "given":
+            boxes = BoxInput(
+                self,
+                lambda: processor.given_detector,
+                parameters.max_box_wait,
+                worker.put,
+                self._overtaken,
+            )
             undo.callback(boxes.close)
         for kind, name, answer in (
             (SetBool, "~/enable", self._answer_enable),
@@ -211,6 +259,8 @@ class HamerNode(LifecycleNode):
         self._lengths = {**self._lengths, **sizes}
 
     def _take_live(self, changed: list[Parameter]) -> None:
+        for parameter in changed:
+            self._refused.pop(parameter.name, None)
         if self._settings is not None:
             self._settings = declared.with_live(self._settings, changed)
 
@@ -264,24 +314,23 @@ class HamerNode(LifecycleNode):
         """Whether nobody waits for hands; any thread.  A signal shuts the context down first."""
         return self._state != "active" or not self._enabled or not self.context.ok()
 
-    def _process(self, message: ImageMessage) -> None:
+    def _process(
+        self, processor: Processor, message: ImageMessage, abandoned: Callable[[], bool]
+    ) -> None:
         """Worker's thread."""
-        assert self._configured is not None
         assert self._settings is not None
-        self._configured.processor.process(message, self._settings, self._lengths, self._is_idle)
+        processor.process(message, self._settings, self._lengths, abandoned)
 
-    def _load_again(self) -> None:
+    def _load_again(self, processor: Processor, parameters: declared.Parameters) -> None:
         """Worker's thread: put new models in the place of those that fail."""
-        assert self._configured is not None
-        assert self._settings is not None
         self.get_logger().warning("loading the models again")
-        self._configured.processor.unload()  # two sets may not find room in the GPU's memory
-        _release(Device.parse(self._settings.device))
-        self._configured.processor.load(self._make_stages(self._settings))
+        processor.unload()  # two sets may not find room in the GPU's memory
+        _release(Device.parse(parameters.device))
+        processor.load(self._make_stages(parameters))
 
     def _give_up(self) -> None:
-        """Worker's thread: end the process, for only a new one may do better."""
-        self.get_logger().fatal("the models cannot be loaded again: the node ends itself")
+        """End the process, for only a new one may do better; any thread."""
+        self.get_logger().fatal("the models cannot be loaded: the node ends itself")
         self._has_given_up = True
         self.context.try_shutdown()
 
@@ -304,14 +353,15 @@ class HamerNode(LifecycleNode):
         now = time.monotonic()
         camera = configured.connections.input
         return Situation(
-            self._state,
-            configured.worker.trouble,
-            self._enabled,
-            camera.image_topic,
-            now - self._last_image,
-            self._settings.silence_after,
-            camera.why_silent,
-            self._statistics.rates(now),
+            state=self._state,
+            trouble=configured.worker.trouble,
+            enabled=self._enabled,
+            topic=camera.image_topic,
+            silence=now - self._last_image,
+            silence_after=self._settings.silence_after,
+            why_silent=camera.why_silent,
+            under_way=configured.worker.under_way(now),
+            flow=self._statistics.flow(now),
         )
 
     def _values(self) -> dict[str, str]:
@@ -320,14 +370,19 @@ class HamerNode(LifecycleNode):
         if self._configured is None or self._settings is None:
             return values
         device = Device.parse(self._settings.device)
-        values |= {"estimator": self._settings.estimator, "device": str(device)}
+        values |= {
+            "estimator": self._settings.estimator,
+            "detector": self._settings.detector,
+            "device": str(device),
+        }
         values |= _memory(device)
         # There are none while they are loaded again.
-        if (stages := self._configured.processor.stages) is not None:
-            detector, recoverer = stages
+        processor = self._configured.processor
+        if (stages := processor.stages) is not None:
+            _, recoverer = stages
             values |= {"engine": recoverer.engine, "hand model": recoverer.model.name}
-            if isinstance(detector, GivenDetector):
-                values["frames without boxes"] = str(detector.frames_without_boxes)
+        if (boxed := processor.given_detector) is not None:
+            values["frames without boxes"] = str(boxed.frames_without_boxes)
         return values
 
 
@@ -338,10 +393,10 @@ def _memory(device: Device) -> dict[str, str]:
         return {"GPU memory": f"the GPU does not answer: {error}"}
     if memory is None:
         return {}
-    return {
-        "GPU memory of this node (MB)": f"{memory.own:.0f}",
-        "GPU memory in use (MB)": f"{memory.used:.0f} of {memory.total:.0f}",
-    }
+    values = {"GPU memory in use (MB)": f"{memory.used:.0f} of {memory.total:.0f}"}
+    if memory.torch is not None:
+        values["GPU memory held by torch (MB)"] = f"{memory.torch:.0f}"
+    return values
 
 
 def _release(device: Device) -> None:

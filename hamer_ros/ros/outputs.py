@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
@@ -36,28 +38,25 @@ class Outputs:
         self._model = model
         self._estimator = estimator
         self._frames = FrameNames(tf_prefix)
-        overrides = QoSOverridingOptions.with_default_policies()
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        with ExitStack() as undo:
+            publisher = partial(self._publisher, undo)
+            self._hands = publisher(HandMeshArray, "~/hands", QoSProfile(depth=5))
+            self._raw = publisher(HandMeshArray, "~/hands_raw", QoSProfile(depth=5))
+            self._topology = publisher(HandTopology, "~/topology", latched)
+            self._markers = publisher(MarkerArray, "~/markers", QoSProfile(depth=1))
+            self._overlay = publisher(Image, "~/overlay", QoSProfile(depth=1))
+            self._tf = publisher(TFMessage, "/tf", QoSProfile(depth=100))
+            self._undo = undo.pop_all()
 
-        def publisher(kind: type, topic: str, qos: QoSProfile) -> LifecyclePublisher:
-            return node.create_lifecycle_publisher(
-                kind, topic, qos, qos_overriding_options=overrides
-            )
-
-        self._hands = publisher(HandMeshArray, "~/hands", QoSProfile(depth=5))
-        self._raw = publisher(HandMeshArray, "~/hands_raw", QoSProfile(depth=5))
-        self._topology = publisher(HandTopology, "~/topology", latched)
-        self._markers = publisher(MarkerArray, "~/markers", QoSProfile(depth=1))
-        self._overlay = publisher(Image, "~/overlay", QoSProfile(depth=1))
-        self._tf = publisher(TFMessage, "/tf", QoSProfile(depth=100))
-        self._all = (
-            self._hands,
-            self._raw,
-            self._topology,
-            self._markers,
-            self._overlay,
-            self._tf,
+    def _publisher(
+        self, undo: ExitStack, kind: type, topic: str, qos: QoSProfile
+    ) -> LifecyclePublisher:
+        publisher = self._node.create_lifecycle_publisher(
+            kind, topic, qos, qos_overriding_options=QoSOverridingOptions.with_default_policies()
         )
+        undo.callback(self._node.destroy_lifecycle_publisher, publisher)
+        return publisher
 
     def publish_topology(self) -> None:
         """Publish what never changes; once after activation."""
@@ -67,18 +66,21 @@ class Outputs:
         self,
         hands: Sequence[TrackedHand],
         header: Header,
+        seconds: float,
         rgb: np.ndarray,
         camera: CameraModel,
         parameters: Parameters,
     ) -> None:
-        """Publish one frame: what costs little always, pictures only for those who look."""
+        """Publish one frame: what costs little always, pictures only for those who look.
+
+        seconds: the pipeline's time of the frame, which passes even where the header's does not.
+        """
         self._hands.publish(self._array(hands, header, parameters))
         if self._raw.get_subscription_count():
             raw = [replace(hand, placed=hand.raw) for hand in hands if hand.raw is not None]
             self._raw.publish(self._array(raw, header, parameters))
-        stamp = header.stamp.sec + 1e-9 * header.stamp.nanosec
         seen = [hand for hand in hands if hand.raw is not None]
-        frames = self._frames.assign(seen, stamp)
+        frames = self._frames.assign(seen, seconds)
         if parameters.publish_tf and seen:
             self._tf.publish(TFMessage(transforms=wrist_transforms(seen, header, frames)))
         shown = [hand for hand in hands if hand.state is not TrackState.LOST]
@@ -102,5 +104,4 @@ class Outputs:
 
     def close(self) -> None:
         """Take the publishers back."""
-        for publisher in self._all:
-            self._node.destroy_lifecycle_publisher(publisher)
+        self._undo.close()

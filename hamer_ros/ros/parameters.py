@@ -16,14 +16,22 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from hamer_ros.detection import DETECTORS
 from hamer_ros.hamer.backends import BACKENDS, PRECISIONS
 from hamer_ros.nets.device import Device
+from hamer_ros.placement.calibration import LENGTHS, check_length
 from hamer_ros.recovery import RECOVERERS
 from hamer_ros.tracking import TrackerOptions
+
+
+def _length(metres: float) -> None:
+    """Raise ValueError unless it is 0 or the length of a hand."""
+    if metres != 0 and (problem := check_length(metres)) is not None:
+        raise ValueError(f"hand_length: {problem}")
 
 
 def _setting(
@@ -32,11 +40,11 @@ def _setting(
     limits: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
     live: bool = False,
-    parse: Callable[[str], object] = str,
+    parse: Callable[[Any], object] = str,
 ) -> Any:
     """One parameter; a live one takes effect at once, the others when the node is configured.
 
-    parse: raises ValueError for texts that are no value of it.
+    parse: raises ValueError for what is no value of it.
     """
     metadata = {
         "description": description,
@@ -204,7 +212,8 @@ class Parameters:
         0.0,
         "Metres from the wrist along the middle finger to its tip, of both hands. 0 takes what"
         " ~/calibrate_hand learnt, or else people's average.",
-        limits=(0.0, 0.3),
+        limits=(0.0, LENGTHS[1]),
+        parse=_length,
     )
     person: str = _setting(
         "default",
@@ -233,11 +242,36 @@ class Parameters:
         )
 
 
-def declare(node: Node) -> None:
-    """Declare all parameters with their description and range, and check what is set later."""
+def declare(node: Node) -> dict[str, str]:
+    """Declare all parameters with their description and range, and check what is set later.
+
+    Returns name -> reason of those that were given at the start but cannot be taken; they have
+    their defaults until they are set anew.  A whole number is taken for any number.
+    """
+    refused = {}
     for field in dataclasses.fields(Parameters):
-        node.declare_parameter(field.name, field.default, _descriptor(field))
+        name, descriptor = field.name, _descriptor(field)
+        try:
+            try:
+                node.declare_parameter(name, field.default, descriptor)
+            except InvalidParameterTypeException:
+                given = _as_given(node, name)
+                if not (isinstance(field.default, float) and type(given) is int):
+                    raise
+                node.declare_parameter(name, float(given), descriptor, ignore_override=True)
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            refused[name] = f"{name}: {error}"
+            node.declare_parameter(name, field.default, descriptor, ignore_override=True)
     node.add_on_set_parameters_callback(_check)
+    return refused
+
+
+def _as_given(node: Node, name: str) -> object:
+    """What the node was given at the start for a parameter that is not declared yet."""
+    node.declare_parameter(name, descriptor=ParameterDescriptor(dynamic_typing=True))
+    value = node.get_parameter(name).value
+    node.undeclare_parameter(name)
+    return value
 
 
 def read(node: Node) -> Parameters:

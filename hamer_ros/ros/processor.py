@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import Detector
+from hamer_ros.detection.given import GivenDetector
 from hamer_ros.hands import AbandonedError, Side
 from hamer_ros.pipeline import HandPipeline
 from hamer_ros.placement.size import Size
@@ -38,18 +39,23 @@ class Connections:
 
 
 class Processor:
-    """Decodes images, runs the pipeline and publishes; on the worker's thread."""
+    """Decodes images, runs the pipeline and publishes; on the worker's thread.
+
+    track_numbers: go on where another processor has stopped.
+    """
 
     def __init__(
         self,
         connections: Connections,
         stages: tuple[Detector, Recoverer],
         clock: Clock,
+        track_numbers: Iterator[int],
         report: Report,
     ) -> None:
         self._connections = connections
         self._stages: tuple[Detector, Recoverer] | None = stages
         self._clock = clock
+        self._track_numbers = track_numbers
         self._report = report
         self._stamps = StampGate(connections.input.image_topic)
         self._pipeline: HandPipeline | None = None
@@ -59,6 +65,12 @@ class Processor:
     def stages(self) -> tuple[Detector, Recoverer] | None:
         """The models; None between `unload` and `load`."""
         return self._stages
+
+    @property
+    def given_detector(self) -> GivenDetector | None:
+        """The detector that takes boxes from outside, where this is the one in use."""
+        stages = self._stages
+        return stages[0] if stages and isinstance(stages[0], GivenDetector) else None
 
     def load(self, stages: tuple[Detector, Recoverer]) -> None:
         """Go on with these models."""
@@ -105,12 +117,12 @@ class Processor:
             self._report.statistics.unplaced(reason)
         there.calibration.saw([hand.raw for hand in result.hands if hand.raw is not None])
         hands = [hand for hand in result.hands if hand.placed.is_finite]
-        if len(hands) < len(result.hands):
+        for _ in range(len(result.hands) - len(hands)):
             self._report.statistics.unplaced("not finite")
         if abandoned():
             raise AbandonedError
         publishing = time.perf_counter()
-        there.outputs.publish(hands, header, rgb, camera, parameters)
+        there.outputs.publish(hands, header, result.stamp, rgb, camera, parameters)
         published = time.perf_counter()
         stages = {"decode": decoded - begin, **result.seconds, "publish": published - publishing}
         seen = sum(hand.raw is not None for hand in hands)
@@ -120,7 +132,7 @@ class Processor:
         """The pipeline, with the camera of this image."""
         if self._pipeline is None:
             assert self._stages is not None
-            self._pipeline = HandPipeline(camera, *self._stages)
+            self._pipeline = HandPipeline(camera, *self._stages, self._track_numbers)
             self._forgetful = True  # the stages may have served another one
         if self._forgetful:
             self._forgetful = False

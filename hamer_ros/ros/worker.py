@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from hamer_ros.hands import AbandonedError
 from hamer_ros.ros.camera_input import ImageMessage
 from hamer_ros.ros.complaints import Complaints
-from hamer_ros.ros.diagnostics import Statistics
+from hamer_ros.ros.diagnostics import OVERTAKEN, UNWANTED, Statistics
 from hamer_ros.ros.latest import Latest
 from hamer_ros.ros.rejection import FrameRejectedError
 from hamer_ros.ros.repair import Repair
+
+PATIENCE = 5.0
+"""Seconds that a worker is waited for when it is closed."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,14 @@ class Work:
     """What there is to do; all of it is called on the worker's thread.
 
     is_idle: whether nobody waits for hands.
-    process: makes messages of an image; raises FrameRejectedError where the image cannot be used
-        and AbandonedError where nobody waited for it any more.
+    process: makes messages of an image; raises FrameRejectedError where the image cannot be used,
+        and AbandonedError where the function that it is given says that nobody waits for it.
     load_again: puts new models in the place of those that fail.
     give_up: is called when loading has failed too often.
     """
 
     is_idle: Callable[[], bool]
-    process: Callable[[ImageMessage], None]
+    process: Callable[[ImageMessage, Callable[[], bool]], None]
     load_again: Callable[[], None]
     give_up: Callable[[], None]
 
@@ -49,6 +52,8 @@ class Worker:
         self._report = report
         self._slot: Latest[ImageMessage] = Latest()
         self._repair = Repair()
+        self._since: float | None = None
+        self._is_closed = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -57,36 +62,59 @@ class Worker:
         """What is wrong with the models, in words; empty while all is well."""
         return self._repair.trouble
 
+    def under_way(self, now: float) -> float:
+        """Seconds that the image under way has taken so far, by a monotonic clock; 0 if none is."""
+        since = self._since
+        return 0.0 if since is None else now - since
+
     def put(self, message: ImageMessage) -> None:
         """Leave an image from another thread; it takes the place of one that waits."""
         if self._slot.put(message):
-            self._report.statistics.dropped("newer image came")
+            self._report.statistics.dropped(OVERTAKEN)
 
     def close(self) -> None:
-        """End the thread; waits for the image under way."""
+        """End the thread once the image under way is done.
+
+        A thread that does not come back in time, from a GPU that hangs or from the loading of a
+        large model, is left behind: it ends, and frees what it holds, when it does come back.
+        """
+        self._is_closed = True
         self._slot.close()
-        self._thread.join()
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            self._report.complain(
+                "worker left behind",
+                f"a net or the loading of models has not come back for {PATIENCE:g} s; its memory "
+                "is freed when it does",
+            )
 
     def _run(self) -> None:
         while (message := self._slot.take()) is not None:
-            if self._work.is_idle():
+            if self._is_unwanted():
+                self._report.statistics.dropped(UNWANTED)
                 continue
             if self._repair.is_due(time.monotonic()):
                 self._load_again()
             if self._repair.is_broken:
                 self._report.statistics.dropped("models failed")
             else:
+                self._since = time.monotonic()
                 self._try(message)
+                self._since = None
+
+    def _is_unwanted(self) -> bool:
+        return self._is_closed or self._work.is_idle()
 
     def _try(self, message: ImageMessage) -> None:
         try:
-            self._work.process(message)
+            self._work.process(message, self._is_unwanted)
         except AbandonedError:
-            return
+            self._report.statistics.dropped(UNWANTED)
         except FrameRejectedError as rejection:
             self._drop(rejection.reason, str(rejection))
         except Exception as error:
-            if self._work.is_idle():  # what it needed may be gone already
+            if self._is_unwanted():  # what it needed may be gone already
+                self._report.statistics.dropped(UNWANTED)
                 return
             self._drop("internal error", f"{type(error).__name__}: {error}")
             self._repair.frame_failed(error, time.monotonic())

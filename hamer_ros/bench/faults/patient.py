@@ -156,8 +156,8 @@ class _Witnessed(HamerNode):
 
 
 class _Counts(Statistics):
-    def __init__(self, tell: _Teller) -> None:
-        super().__init__()
+    def __init__(self, tell: _Teller, now: float) -> None:
+        super().__init__(now)
         self._tell = tell
 
     def received(self) -> None:

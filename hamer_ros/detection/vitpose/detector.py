@@ -18,6 +18,7 @@ from hamer_ros.detection.vitpose.crops import cut_crops, person_window
 from hamer_ros.detection.vitpose.heat_maps import HANDS, decode, merge_mirrored, person_hands
 from hamer_ros.detection.vitpose.network import VitPoseNetwork
 from hamer_ros.detection.vitpose.weights import load_network
+from hamer_ros.hamer.backbone import checked
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.nets.device import CUDA_PROVIDER, Provider
 from hamer_ros.nets.session import CPU
@@ -91,7 +92,7 @@ class VitPoseDetector:
         windows = [person_window(box) for box in self._person_boxes(frame.rgb)]
         found = []
         if windows:
-            points, scores = decode(self._heat_maps(cut_crops(frame.rgb, windows)))
+            points, scores = decode(self._heat_maps(cut_crops(frame.rgb, windows), frame))
             for window, own_points, own_scores in zip(windows, points, scores, strict=True):
                 found += person_hands(own_points, own_scores, window)
         return self._follower.follow(frame.rgb, distinct_boxes(found))
@@ -106,15 +107,14 @@ class VitPoseDetector:
         boxes, scores = scored.boxes[chosen], scores[chosen]
         return boxes[suppress(boxes, scores, SAME_IOU)]
 
-    def _heat_maps(self, crops: np.ndarray) -> np.ndarray:
+    def _heat_maps(self, crops: np.ndarray, frame: Frame) -> np.ndarray:
         """(B, 3, 256, 192) normalised -> (B, 42, 64, 48) of both hands."""
-        with torch.inference_mode():
-            seen = torch.from_numpy(crops).to(self._device)
+        maps = []
+        with torch.inference_mode(), checked(self._network.backbone, frame.check_wanted):
             # One after the other, so that the memory that is needed does not grow with the people.
-            maps = [
-                self._network(torch.stack([crop, crop.flip(2)]))[:, HANDS].cpu().numpy()
-                for crop in seen
-            ]
+            for crop in torch.from_numpy(crops).to(self._device):
+                seen = self._network(torch.stack([crop, crop.flip(2)]))
+                maps.append(seen[:, HANDS].cpu().numpy())
         pairs = np.stack(maps)
         return merge_mirrored(pairs[:, 0], pairs[:, 1])
 
