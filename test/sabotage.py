@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from hamer_ros.bench.faults.patient import live
+from hamer_ros.detection.detector import LandmarkDetector
+from hamer_ros.pipeline import HandPipeline
 from hamer_ros.ros import camera_input, outputs
 from hamer_ros.ros.diagnostics import Statistics
 from hamer_ros.ros.worker import Worker
@@ -55,6 +57,11 @@ def slow(pipe: Connection, domain: int, log: Path) -> None:
     live(pipe, domain, log)
 
 
+def dawdling(pipe: Connection, domain: int, log: Path) -> None:
+    _before(HandPipeline, "process", lambda *_: time.sleep(1.2))
+    live(pipe, domain, log)
+
+
 def miscounting(pipe: Connection, domain: int, log: Path) -> None:
     _after(Statistics, "values", lambda values: values.update({"frames processed": "1"}))
     live(pipe, domain, log)
@@ -92,4 +99,23 @@ def lenient(pipe: Connection, domain: int, log: Path) -> None:
         message.data.extend(bytes(max(message.step * message.height - len(message.data), 0)))
 
     _before(camera_input, "decode_image", fill)
+    live(pipe, domain, log)
+
+
+def blind(pipe: Connection, domain: int, log: Path) -> None:
+    """Sees hands until the first image that is refused."""
+
+    def close_eyes(*_: Any) -> None:
+        LandmarkDetector.detect = lambda *_: []
+
+    _before(Worker, "_drop", close_eyes)
+    live(pipe, domain, log)
+
+
+def drawing_badly(pipe: Connection, domain: int, log: Path) -> None:
+    def spoil(array: Any) -> None:
+        for marker in array.markers:
+            marker.points[0].z = float("nan")
+
+    _after(outputs, "hand_markers", spoil)
     live(pipe, domain, log)

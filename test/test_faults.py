@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
 from hamer_ros.bench.faults import stamps
-from hamer_ros.bench.faults.campaign import Campaign
+from hamer_ros.bench.faults.campaign import HANDS_EVERY, Campaign
 from hamer_ros.bench.faults.events import EPISODE, SOUND_IMAGE, Setting, event, setting
 from hamer_ros.bench.faults.judge import judge
 from hamer_ros.bench.faults.measure import measure_fuzz
@@ -42,7 +42,7 @@ from hamer_ros.bench.faults.verdict import (
 from hamer_ros.hands import TrackedHand, TrackState
 from hamer_ros.ros.messages import hand_mesh_array, wrist_transforms
 
-RAW = Setting(compressed=False, rectified=False, sim_time=False, guess=False)
+RAW = Setting(compressed=False, rectified=False, sim_time=False, guess=False, looked_at=False)
 NOW = 1_000_000 * stamps.SECOND
 
 
@@ -105,7 +105,7 @@ def test_an_episode_has_one_setting_and_the_next_another_transport():
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_kind_of_fault_comes_and_sound_images_between(compressed):
-    how = Setting(compressed, rectified=False, sim_time=True, guess=False)
+    how = Setting(compressed, rectified=False, sim_time=True, guess=False, looked_at=False)
     made = [event(2, number, how) for number in range(1500)]
     reasons = Counter(reason for one in made for reason in one.verdict.reasons)
     assert {BAD_IMAGE, BAD_INFO, NO_FRAME, UNCALIBRATED} <= set(reasons)
@@ -189,21 +189,25 @@ def test_what_is_wrong_is_said(name, complaint):
     ("life", "complaint"),
     [
         (sabotage.dying, "the node died of SIGSEGV"),
-        (sabotage.slow, "refused only after"),
+        (sabotage.slow, "' only after 12"),
+        (sabotage.dawdling, "processed only after 12"),
         (sabotage.counting_twice, "is counted once more"),
         (sabotage.in_another_frame, "frame 'map', where no image was processed"),
         (sabotage.not_finite, "not finite: covariance"),
         (sabotage.lenient, "processed; right is: refused as"),
+        (sabotage.blind, "6 images of two hands in a row, and none is followed"),
+        (sabotage.drawing_badly, "/hamer/markers: points of mesh are missing or not finite"),
     ],
 )
 def test_a_node_that_does_wrong_is_found_out(life, complaint, tmp_path):
+    first = next(n for n in count(0, EPISODE) if setting(3, n).looked_at)
     failures = []
     with Campaign(3, tmp_path / "log", life) as campaign:
-        for number in range(200):
+        for number in range(first, first + HANDS_EVERY):
             failures += campaign.play(number)
             if any(complaint in failure.fault for failure in failures):
                 return
-    pytest.fail(f"not found: {failures}")
+    pytest.fail(f"not found: {failures[:5]}")
 
 
 @pytest.mark.usefixtures("nets")
@@ -239,4 +243,5 @@ def test_ten_thousand_events_leave_the_node_well(tmp_path):
     assert records["fuzz/events"] == 10_000
     assert records["fuzz/failures"] == 0
     assert records["fuzz/processed"] > 1000
+    assert records["fuzz/hands_followed"] > 0.8 * 10_000 / HANDS_EVERY
     assert (tmp_path / "fuzz_failures.txt").read_text() == ""

@@ -82,6 +82,7 @@ def test_growth_is_seen_wherever_it_happens_and_what_comes_and_goes_is_none():
     assert growth([26] * 89 + [27]) == 1
     assert growth([26, 28] * 45) == 0
     assert growth([30] * 45 + [26] * 45) == -4
+    assert growth([26] * 10 + [31] * 80) == 5
 
 
 # Latency
@@ -214,7 +215,7 @@ def growing(field: str, per_minute: float) -> Callable[[Soak], Soak]:
 
 def slowing_down(soak: Soak) -> Soak:
     arrived = soak.arrived.copy()
-    arrived[:, 1] += arrived[:, 0] // 36_000  # 50 ms in half an hour
+    arrived[:, 1] += arrived[:, 0] // 180_000  # 10 ms in half an hour, from 25 on
     return replace(soak, arrived=arrived)
 
 
@@ -222,13 +223,12 @@ def busy(soak: Soak) -> Soak:
     return with_samples(soak, lambda s, minute: replace(s, cpu_seconds=1.1 * s.cpu_seconds / 0.6))
 
 
-def with_every_fifth_left_out(soak: Soak) -> Soak:
-    """Each costs as much as before, but only four of five are processed."""
-    n = soak.account.sent
-    a = replace(
-        soak.account, processed=4 * n // 5, dropped={DROP_POLICY: n // 5}, arrived=4 * n // 5
-    )
-    return replace(soak, arrived=soak.arrived[np.arange(n) % 5 > 0], account=a)
+def with_every_nth_left_out(soak: Soak, n: int) -> Soak:
+    """Each costs as much as before, but not all are processed."""
+    sent = soak.account.sent
+    done = sent - sent // n
+    a = replace(soak.account, processed=done, dropped={DROP_POLICY: sent // n}, arrived=done)
+    return replace(soak, arrived=soak.arrived[np.arange(sent) % n > 0], account=a)
 
 
 def test_a_soak_without_a_flaw_has_plain_figures():
@@ -244,6 +244,7 @@ def test_a_soak_without_a_flaw_has_plain_figures():
             "soak/frames_lost": 0,
             "soak/frames_dropped_share": 0.0,
             "soak/p99_drift": 1.0,
+            "soak/two_hands_processed_share": 1.0,
             "node/cores_busy_two_hands": 0.6,
             "node/restart_s": 1.5,
         }
@@ -258,13 +259,19 @@ def test_a_soak_without_a_flaw_has_plain_figures():
 FLAWS: dict[str, Callable[[Soak], Soak]] = {
     "memory grows by 12.0 kB/min": growing("rss", 12.0),
     "holds 1 more file descriptors": growing("files", 1 / 20),
-    # From the greatest until minute 11, 12, to that in the end, 16.
-    "holds 4 more shared-memory segments": growing("segments", 1 / 5),
+    # From the greatest until minute 4.8, 10, to that in the end, 16.
+    "holds 6 more shared-memory segments": growing("segments", 1 / 5),
     "2 between camera and node": lambda soak: replace(
         soak, account=replace(soak.account, sent=soak.account.sent + 2)
     ),
     "p99 latency rises": slowing_down,
     "keep 1.10 cores busy": busy,
+    "the camera sent only 20.0 images a second": lambda soak: replace(
+        soak,
+        sent=(soak.sent * [1.5, 1]).astype(np.int64),
+        arrived=(soak.arrived * [1.5, 1.5]).astype(np.int64),
+    ),
+    "80 % of the images are processed": lambda soak: with_every_nth_left_out(soak, 5),
 }
 
 
@@ -294,12 +301,12 @@ def test_memory_counts_as_the_kernel_counts_it_shared_or_not():
 
 
 def test_dropped_frames_do_not_make_the_node_look_idle():
-    soak = with_every_fifth_left_out(made_up_soak())
+    soak = with_every_nth_left_out(made_up_soak(), 20)
     assert broken_promises(soak, 1.5) == []
-    assert soak.two_hands.processed == pytest.approx(0.8, abs=0.01)
-    assert soak.two_hands.cores_for_all == pytest.approx(0.6 / 0.8, rel=0.01)
+    assert soak.two_hands.processed == pytest.approx(0.95, abs=0.01)
+    assert soak.two_hands.cores_for_all == pytest.approx(0.6 / 0.95, rel=0.01)
     figures = {record.name: record.value for record in soak_records(soak, 1.5)}
-    assert figures["soak/frames_dropped_share"] == pytest.approx(0.2)
+    assert figures["soak/frames_dropped_share"] == pytest.approx(0.05)
 
 
 def test_the_chart_shows_what_grows():
@@ -402,12 +409,13 @@ def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys, monkeypat
         "soak/frames_lost",
         "soak/frames_dropped_share",
         "soak/p99_drift",
+        "soak/two_hands_processed_share",
         "node/cores_busy_two_hands",
         "node/restart_s",
     }
     assert figures["soak/frames_lost"] == 0
-    assert figures["soak/fd_growth"] == 0
-    assert figures["soak/shm_growth"] == 0
+    assert figures["soak/fd_growth"] <= 0
+    assert figures["soak/shm_growth"] <= 0
     assert all(np.isfinite(value) for value in figures.values())
     assert 0.1 < figures["node/cores_busy_two_hands"] < 4.0
     assert (tmp_path / "soak.png").stat().st_size > 10_000

@@ -33,10 +33,18 @@ def sound(rng: np.random.Generator, with_hands: bool) -> tuple[CompressedImage, 
         rgb = pictures.nothing(rng, *pictures.size(rng))
         kind = str(rng.choice(list(_KINDS)))
     suffix, picture, options = _KINDS[kind](rng, rgb)
-    encoded = cv2.imencode(suffix, picture, options)[1]
+    return _message(suffix, picture, options), (rgb.shape[1], rgb.shape[0])
+
+
+def of_rgb(rgb: np.ndarray) -> CompressedImage:
+    """A plain JPEG of (height, width, 3) uint8 RGB."""
+    return _message(".jpg", rgb[..., ::-1], [])
+
+
+def _message(suffix: str, picture: np.ndarray, options: list[int]) -> CompressedImage:
     message = CompressedImage(format=f"bgr8; {suffix[1:]} compressed bgr8")
-    message.data = to_array("B", encoded)
-    return message, (rgb.shape[1], rgb.shape[0])
+    message.data = to_array("B", cv2.imencode(suffix, picture, options)[1])
+    return message
 
 
 def damaged(rng: np.random.Generator, image: CompressedImage) -> Broken:

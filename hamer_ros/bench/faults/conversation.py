@@ -23,6 +23,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
+from hamer_ros.bench.faults.onlooker import Onlooker
 from hamer_ros.bench.faults.patient import Life, Patient, Report
 from hamer_ros.demo.processes import free_domain
 from hamer_ros.msg import HandMeshArray
@@ -47,6 +48,7 @@ class Conversation:
 
     log: file that takes what the node prints.  life: what its process does.
     arrays, transforms, diagnostics: what was heard and not yet cleared.
+    onlooker: sees the pictures, while somebody looks.
     """
 
     def __init__(self, log: Path, life: Life) -> None:
@@ -54,6 +56,7 @@ class Conversation:
         self.arrays: list[HandMeshArray] = []
         self.transforms: list[TFMessage] = []
         self.diagnostics: list[DiagnosticArray] = []
+        self.onlooker: Onlooker | None = None
         self.patient = Patient(domain, log, life)
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain)
@@ -78,6 +81,12 @@ class Conversation:
         self._executor.shutdown()
         self._node.destroy_node()
         rclpy.try_shutdown(context=self._context)
+
+    def look(self, at_pictures: bool) -> None:
+        """Look at pictures from now on, or look away."""
+        if self.onlooker is not None:
+            self.onlooker.close()
+        self.onlooker = Onlooker(self._node) if at_pictures else None
 
     def wait_for_subscriptions(self, *topics: str) -> None:
         """Until the node has subscribed to all of these."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sensor_msgs.msg import CameraInfo
 
-from hamer_ros.bench.faults import camera_infos, compressed_images, raw_images, stamps
+from hamer_ros.bench.faults import camera_infos, compressed_images, pictures, raw_images, stamps
 from hamer_ros.bench.faults.verdict import NO_FRAME, SOUND, UNCALIBRATED, Verdict, broken, doubtful
 from hamer_ros.ros.camera_input import ImageMessage
 
-EPISODE = 1000
+EPISODE = 500
 """Events from one setting of the node to the next."""
 
 FRAME_IDS = ("camera_optical_frame", "left", "a/b", "カメラ", "\U0001f590", "x" * 5000, " ")
@@ -33,12 +33,14 @@ class Setting:
     """How the node is set during an episode.
 
     guess: whether it assumes a field of view where a camera is not calibrated.
+    looked_at: whether somebody looks at its pictures.
     """
 
     compressed: bool
     rectified: bool
     sim_time: bool
     guess: bool
+    looked_at: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def setting(seed: int, number: int) -> Setting:
     """The node's setting at an event."""
     episode = number // EPISODE
     # Raw and compressed in turn, the rest at random.
-    rest = np.random.default_rng([seed, episode]).random(3) < (0.3, 0.4, 0.2)
+    rest = np.random.default_rng([seed, episode]).random(4) < (0.3, 0.4, 0.2, 0.3)
     return Setting(episode % 2 == 1, *map(bool, rest))
 
 
@@ -84,6 +86,18 @@ def event(seed: int, number: int, how: Setting) -> Event:
     if how.sim_time:
         made = _with_clock(rng, made)
     return replace(made, number=number)
+
+
+def hands_event(seed: int, number: int, how: Setting) -> Event:
+    """A sound image of two hands, large enough that they must be found."""
+    rng = np.random.default_rng([seed, number, 2])
+    rgb = pictures.large_hands(rng)
+    height, width = rgb.shape[:2]
+    make = compressed_images.of_rgb if how.compressed else raw_images.of_rgb
+    info = camera_infos.sound(rng, width, height)
+    made = Event(number, "image of hands", make(rgb), info, stamps.NOW, None, SOUND)
+    made.image.header.frame_id = FRAME_IDS[0]
+    return replace(made, clock=stamps.CLOCKS["clock goes on"]) if how.sim_time else made
 
 
 def _broken_parts(rng: np.random.Generator) -> set[str]:

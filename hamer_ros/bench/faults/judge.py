@@ -25,7 +25,7 @@ def judge(array: HandMeshArray, transforms: Iterable[TFMessage]) -> list[str]:
     if len(set(ids)) < len(ids):
         faults.append(f"track ids are {ids}; no two hands have the same")
     for hand in array.hands:
-        faults += _of_hand(hand)
+        faults += of_hand(hand)
     return faults + list(_of_transforms(array, transforms))
 
 
@@ -34,7 +34,8 @@ def seen(array: HandMeshArray) -> list[HandMesh]:
     return [hand for hand in array.hands if hand.track_state in (HandMesh.NEW, HandMesh.TRACKED)]
 
 
-def _of_hand(hand: HandMesh) -> Iterator[str]:
+def of_hand(hand: HandMesh) -> Iterator[str]:
+    """What is wrong with one hand."""
     position = hand.wrist.pose.position
     wrist = np.array([position.x, position.y, position.z])
     covariance = np.asarray(hand.wrist.covariance).reshape(6, 6)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hamer_ros.bench.faults.campaign import QUICK, Campaign, Failure
+from hamer_ros.bench.faults.campaign import HANDS_EVERY, LONG, QUICK, Campaign, Failure
 from hamer_ros.bench.records import BrokenPromiseError, Record
 
 SEED = 2026
@@ -37,6 +37,7 @@ def measure_fuzz(out: Path, events: int) -> list[Record]:
         failures += campaign.settle()
         figures = campaign.figures
     seconds = time.monotonic() - begin
+    rows = figures.events // HANDS_EVERY
     grown = figures.memory[1] - figures.memory[0]
     if grown > GROWTH:
         failures.append(Failure(events, "all together", f"the node has grown by {grown:.0f} MB"))
@@ -44,12 +45,27 @@ def measure_fuzz(out: Path, events: int) -> list[Record]:
         Record("fuzz/events", figures.events, "", "those asked for", events),
         Record("fuzz/failures", len(failures), "", "what is right", 0),
         Record("fuzz/processed", figures.processed, "", "events", figures.events),
+        Record("fuzz/hands_followed", figures.found, "", "times that they had to be", rows),
+        Record(
+            "fuzz/longest_processing_ms",
+            1e3 * figures.longest,
+            "ms",
+            "the longest that it may take",
+            1e3 * LONG,
+        ),
         Record(
             "fuzz/slowest_rejection_ms",
             1e3 * figures.slowest,
             "ms",
             "the longest that it may take",
             1e3 * QUICK,
+        ),
+        Record(
+            "fuzz/slowest_rejection_ms/first",
+            1e3 * figures.stall,
+            "ms",
+            "the least of three times",
+            1e3 * figures.slowest,
         ),
         Record("fuzz/memory_growth_mb", grown, "MB", "the most that it may be", GROWTH),
         Record("fuzz/events_per_s", figures.events / seconds, "1/s", "a camera's rate", 30.0),

@@ -40,6 +40,11 @@ def hands(rng: np.random.Generator) -> np.ndarray:
     return _hands(int(rng.integers(_CLIP_FRAMES)), bool(rng.random() < 0.9))
 
 
+def large_hands(rng: np.random.Generator) -> np.ndarray:
+    """(480, 640, 3) uint8 RGB with two hands."""
+    return _hands(int(rng.integers(_CLIP_FRAMES)), False)
+
+
 @lru_cache
 def _hands(index: int, small: bool) -> np.ndarray:
     rgb = clip_frame(HandModel.default(), index, _CLIP_FRAMES).rgb

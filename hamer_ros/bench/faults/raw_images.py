@@ -68,6 +68,12 @@ def sound(rng: np.random.Generator, with_hands: bool) -> Image:
     return _image(width, height, encoding, step, pixels, int(rng.integers(2)))
 
 
+def of_rgb(rgb: np.ndarray) -> Image:
+    """A plain message of (height, width, 3) uint8 RGB."""
+    height, width = rgb.shape[:2]
+    return _image(width, height, "rgb8", 3 * width, rgb, 0)
+
+
 def damaged(rng: np.random.Generator, image: Image) -> Broken:
     """A sound image with one thing wrong about it: what, the message, and what must come of it.
 

@@ -58,9 +58,12 @@ def trend(times: np.ndarray, values: np.ndarray) -> Trend:
 
 
 def growth(values: Sequence[int]) -> int:
-    """How much larger a count became: its greatest in the last third less that in the first."""
-    third = max(1, len(values) // 3)
-    return max(values[-third:]) - max(values[:third])
+    """How much larger a count became: its greatest in the last third less that in the first tenth.
+
+    The first tenth is for what comes and goes; a third would hide what grows in it and stays.
+    """
+    third, tenth = max(1, len(values) // 3), max(1, len(values) // 10)
+    return max(values[-third:]) - max(values[:tenth])
 
 
 @dataclass(frozen=True)
