@@ -23,6 +23,10 @@ ARGUMENTS = {
         "/{camera}/aligned_depth_to_color/image_raw",
         "With use_depth: topic of a depth image that is aligned with the image.",
     ),
+    "boxes_topic": (
+        "/{camera}/boxes",
+        "With detector given: topic of HandBoxes from a detector of yours.",
+    ),
     "namespace": ("", "Namespace of the node."),
     "params_file": (
         str(SHARE / "config" / "hamer.yaml"),
@@ -30,8 +34,15 @@ ARGUMENTS = {
     ),
     "image_transport": ("", "raw, or compressed for CompressedImage on image_topic/compressed."),
     "rectified": ("", "true or false: whether the images are rectified."),
+    "assumed_horizontal_fov": (
+        "",
+        "Degrees; field of view to assume while the camera is not calibrated. Distances are then a"
+        " guess.",
+    ),
     "use_depth": ("", "true or false: whether to use the depth image on depth_topic."),
     "estimator": ("", "How hands are recovered: landmarks, hamer or ensemble."),
+    "detector": ("", "How hands are found: landmarks, onnx, given or vitpose."),
+    "detector_model": ("", "For detector onnx and vitpose: the ONNX file."),
     "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
     "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),
     "backend": ("", "For estimator hamer: torch, onnxruntime or tensorrt."),
@@ -46,7 +57,18 @@ ARGUMENTS = {
     "log_level": ("info", "debug, info, warn, error or fatal."),
 }
 
-TEXTS = ("image_transport", "estimator", "checkpoint", "mano", "backend", "device", "tf_prefix")
+TEXTS = (
+    "image_transport",
+    "estimator",
+    "detector",
+    "detector_model",
+    "checkpoint",
+    "mano",
+    "backend",
+    "device",
+    "tf_prefix",
+)
+NUMBERS = ("assumed_horizontal_fov",)
 FLAGS = ("rectified", "use_depth", "autostart", "use_sim_time")
 
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
@@ -83,14 +105,16 @@ def node(context: LaunchContext) -> list[LifecycleNode]:
     given = {name: context.launch_configurations[name] for name in ARGUMENTS}
     # Typed, because an untyped text would be read as YAML: a tf_prefix of 1_ as a number.
     texts = {name: ParameterValue(given[name], value_type=str) for name in TEXTS if given[name]}
+    numbers = {name: launching.number(name, given[name]) for name in NUMBERS if given[name]}
     flags = {name: launching.flag(name, given[name]) for name in FLAGS if given[name]}
     info_topic = given["camera_info_topic"] or launching.beside(given["image_topic"])
-    image, info, depth = (
+    image, info, depth, boxes = (
         launching.topic(name, text, given["camera"])
         for name, text in (
             ("image_topic", given["image_topic"]),
             ("camera_info_topic", info_topic),
             ("depth_topic", given["depth_topic"]),
+            ("boxes_topic", given["boxes_topic"]),
         )
     )
     return [
@@ -104,12 +128,13 @@ def node(context: LaunchContext) -> list[LifecycleNode]:
             ros_arguments=["--log-level", given["log_level"]],
             respawn=launching.flag("respawn", given["respawn"]),
             respawn_delay=RESPAWN_DELAY,
-            parameters=[given["params_file"], {**texts, **flags}],
+            parameters=[given["params_file"], {**texts, **numbers, **flags}],
             remappings=[
                 ("image", image),
                 ("image/compressed", f"{image}/compressed"),
                 ("camera_info", info),
                 ("depth", depth),
+                ("boxes", boxes),
             ],
         )
     ]

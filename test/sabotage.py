@@ -114,7 +114,7 @@ def blind(pipe: Connection, domain: int, log: Path) -> None:
 
 def drawing_badly(pipe: Connection, domain: int, log: Path) -> None:
     def spoil(array: Any) -> None:
-        for marker in array.markers:
+        for marker in array.markers[1:]:
             marker.points[0].z = float("nan")
 
     _after(outputs, "hand_markers", spoil)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 import rclpy
 from ament_index_python.packages import get_package_share_directory
 from helpers import MODEL
-from launch import LaunchDescription, LaunchDescriptionEntity, LaunchService
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity, LaunchService
 from launch.actions import (
     IncludeLaunchDescription,
     RegisterEventHandler,
@@ -218,6 +219,7 @@ def test_arguments_of_one_camera_are_not_offered_for_several():
     [
         ("hamer.launch.py", {"rectified": "maybe"}),
         ("hamer.launch.py", {"respawn": "maybe"}),
+        ("hamer.launch.py", {"assumed_horizontal_fov": "wide"}),
         ("hamer.launch.py", {"image_topic": "/{lens}/image_raw"}),
         ("hamer.launch.py", {"log_level": "loud"}),
         ("multi_camera.launch.py", {"cameras": "front,front"}),
@@ -231,6 +233,16 @@ def test_an_argument_that_cannot_be_ends_the_launch_before_anything_starts(file,
 
 
 # One camera
+
+
+@pytest.mark.parametrize("own", [None, "FASTRTPS_DEFAULT_PROFILES_FILE"])
+def test_a_robots_own_profiles_of_fast_dds_are_left_alone(monkeypatch, own):
+    for prefix in ("FASTRTPS", "FASTDDS"):
+        monkeypatch.delenv(f"{prefix}_DEFAULT_PROFILES_FILE", raising=False)
+    if own:
+        monkeypatch.setenv(own, "/robot/profiles.xml")
+    file = runpy.run_path(str(LAUNCH / "hamer.launch.py"))
+    assert len(file["profiles"](LaunchContext())) == (0 if own else 2)
 
 
 def test_the_node_comes_up_with_the_names_and_topics_asked_for():
@@ -280,11 +292,20 @@ def test_a_text_that_looks_like_a_number_stays_a_text():
 
 @pytest.mark.parametrize(("respawn", "starts"), [("true", 2), ("false", 1)])
 def test_a_node_that_dies_is_started_again_unless_that_is_not_wanted(tmp_path, respawn, starts):
-    file = parameters(tmp_path, "max_hands: many")  # of a wrong type: rclpy ends the node
+    file = parameters(tmp_path, "max_hands: [1, many]")  # rcl ends what it cannot read
     launched = Launch(include("hamer.launch.py", params_file=file, respawn=respawn))
     launched.run(lambda: len(launched.exit_codes) == starts)
     assert launched.started == starts
     assert 0 not in launched.exit_codes
+
+
+def test_a_wrong_parameter_is_named_and_the_node_lives(tmp_path):
+    file = parameters(tmp_path, "max_hands: many")
+    launched = Launch(include("hamer.launch.py", params_file=file))
+    reason = "configure failed: max_hands: Trying to set parameter 'max_hands' to 'many'"
+    launched.run(lambda: reason in launched.said)
+    assert reason in launched.said
+    assert (launched.started, launched.exit_codes) == (1, [0])
 
 
 # Several cameras

@@ -51,11 +51,13 @@ def test_arguments_that_are_parameters_are_parameters_of_that_type():
     arguments = {ast.literal_eval(key) for key in table["ARGUMENTS"].keys}
     types = {field.name: type(field.default) for field in dataclasses.fields(Parameters)}
     types["use_sim_time"] = bool  # every node has it
-    texts, flags = (ast.literal_eval(table[name]) for name in ("TEXTS", "FLAGS"))
-    assert {types[name] for name in texts} == {str}
-    assert {types[name] for name in flags} == {bool}
-    assert {*texts, *flags} <= arguments
-    assert arguments & set(types) == {*texts, *flags}
+    given = {
+        kind: set(ast.literal_eval(table[name]))
+        for name, kind in {"TEXTS": str, "NUMBERS": float, "FLAGS": bool}.items()
+    }
+    for kind, names in given.items():
+        assert {types[name] for name in names} == {kind}
+    assert arguments & set(types) == set.union(*given.values())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_the_rendered_clip_is_a_loop_and_rendered_once():
     assert all(a is b for a, b in zip(first, second, strict=True))
 
 
-def test_a_photograph_comes_often_enough_for_markers_to_stay(tmp_path):
+def test_a_photograph_comes_again_and_again(tmp_path):
     cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((48, 64, 3), np.uint8))
     source = player.endless(str(tmp_path / "photo.png"), None)
     assert source.rate == player.STILL_RATE
@@ -154,3 +156,10 @@ def test_a_source_that_cannot_be_played_is_a_reason_and_no_traceback(monkeypatch
     monkeypatch.setattr(sys, "argv", ["hamer_camera", "nowhere", "--ros-args", "-r", "a:=b"])
     with pytest.raises(SystemExit, match="hamer_camera: 'nowhere' does not exist"):
         player.main()
+
+
+def test_numbers_are_numbers():
+    assert launching.number("assumed_horizontal_fov", "60") == 60.0
+    for text in ("wide", "", "nan", "inf"):
+        with pytest.raises(ValueError, match=f"assumed_horizontal_fov is '{text}'"):
+            launching.number("assumed_horizontal_fov", text)

@@ -13,6 +13,7 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
+from visualization_msgs.msg import Marker
 
 from hamer_ros.demo.viewer import seen_frame
 from hamer_ros.hand_model.topology import JOINT_NAMES
@@ -100,13 +101,15 @@ def test_transforms_are_the_wrists_at_the_images_stamp():
         assert np.linalg.norm([q.x, q.y, q.z, q.w]) == pytest.approx(1)
 
 
-def test_markers_vanish_by_themselves_and_lie_on_the_hand():
+def test_markers_take_the_place_of_those_before_and_lie_on_the_hand():
     hand = tracked()
-    array = hand_markers([hand], HEADER, MODEL.faces)
-    assert {m.ns for m in array.markers} == {"mesh", "skeleton"}
-    for marker in array.markers:
+    before, *markers = hand_markers([hand], HEADER, MODEL.faces).markers
+    assert before.action == Marker.DELETEALL
+    assert {m.ns for m in markers} == {"mesh", "skeleton"}
+    for marker in markers:
         assert marker.header == HEADER
-        assert marker.lifetime.nanosec > 0
+        assert marker.action == Marker.ADD
+        assert marker.lifetime.sec > 0
         points = np.array([[p.x, p.y, p.z] for p in marker.points])
         low, high = hand.placed.vertices.min(0) - 1e-6, hand.placed.vertices.max(0) + 1e-6
         assert ((points >= low) & (points <= high)).all()

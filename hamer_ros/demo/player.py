@@ -33,7 +33,7 @@ CLIP_SECONDS = 5.0
 """How long the clip's loop lasts."""
 
 STILL_RATE = 10.0
-"""Frames per second of photographs: markers vanish when they are not renewed."""
+"""Frames per second of photographs, for those who begin to look later."""
 
 
 class Player(CameraNode):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rclpy.exceptions import InvalidNodeNameException, InvalidTopicNameException
 from rclpy.validate_full_topic_name import validate_full_topic_name
 from rclpy.validate_node_name import validate_node_name
@@ -20,6 +22,21 @@ def flag(argument: str, text: str) -> bool:
         return {"true": True, "false": False}[text.lower()]
     except KeyError:
         raise ValueError(f"{argument} is '{text}'; it is true or false") from None
+
+
+def number(argument: str, text: str) -> float:
+    """The value of an argument that is a number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{argument} is '{text}'; it is a number")
+    return value
 
 
 def topic(argument: str, text: str, camera: str) -> str:

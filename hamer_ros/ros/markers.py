@@ -14,19 +14,22 @@ from hamer_ros.hand_model.topology import BONES
 from hamer_ros.hands import TrackedHand
 from hamer_ros.rendering.overlay import FAINT, SIDE_COLORS, hand_mesh
 
-LIFETIME = Duration(sec=0, nanosec=300_000_000)
-"""A marker that is not renewed vanishes by itself, so a lost hand leaves nothing behind."""
+LIFETIME = Duration(sec=5)
+"""What is left of hands when the node is gone vanishes by itself; a large network on a small
+processor takes a second or two for an image."""
 
 _BONE_COLOR = ColorRGBA(r=0.98, g=0.98, b=0.98, a=1.0)
 _BONE_WIDTH = 0.004
 
 
 def hand_markers(hands: Iterable[TrackedHand], header: Header, faces: np.ndarray) -> MarkerArray:
-    """A shaded mesh and a skeleton for each hand; those that are predicted are faint.
+    """A shaded mesh and a skeleton for each hand, instead of those of the image before.
+
+    Hands that are predicted are faint.
 
     faces: (1538, 3), the right-hand model's.
     """
-    markers = []
+    markers = [Marker(header=header, action=Marker.DELETEALL)]
     for hand in hands:
         placed = hand.placed
         surface = hand_mesh(placed, faces)

@@ -13,7 +13,7 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 
 from hamer_ros.bench.faults.judge import of_hand, words
 from hamer_ros.msg import HandMeshArray
@@ -87,7 +87,7 @@ class Onlooker:
             if message.step * message.height != len(message.data) or not message.data:
                 yield f"{message.width}x{message.height} has {len(message.data)} bytes"
         else:
-            for marker in message.markers:
+            for marker in (m for m in message.markers if m.action == Marker.ADD):
                 points = np.array([(p.x, p.y, p.z) for p in marker.points])
                 if not len(points) or not np.isfinite(points).all():
                     yield f"points of {marker.ns} are missing or not finite"
