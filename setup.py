@@ -24,7 +24,7 @@ setup(
         "tqdm",  # progress of what takes long
     ],
     extras_require={
-        # Beside onnxruntime, whose folder it overwrites: install it last.
+        # It overwrites onnxruntime, which pip brings all the same: install it last, on its own.
         "gpu": ["onnxruntime-gpu"],
         # Turn the fetched nets into ONNX, once.
         "convert": ["onnx", "tflite"],

@@ -65,7 +65,7 @@ def _export(options: argparse.Namespace) -> int:
     try:
         from hamer_ros.hamer.export import ExportError, export_checkpoint
     except ImportError as error:
-        return _fail(f"exporting needs more packages ({error}): pip install torch onnxruntime")
+        return _fail(f"exporting needs more packages ({error}): pip install torch onnx onnxscript")
     try:
         export_checkpoint(options.checkpoint, options.precision, options.output)
     except (ExportError, ImportError, OSError, ValueError) as error:
