@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from helpers import CAMERA, detection
 
+from hamer_ros.detection.detector import DetectorOptions, LandmarkDetector
+from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import AbandonedError, Detection, Frame, Hand
 from hamer_ros.nets.session import Net
 from hamer_ros.pipeline import HandPipeline
 from hamer_ros.recovery import make_recoverer
+from hamer_ros.rendering.clip import clip_frame
 
 RGB = np.zeros((480, 640, 3), np.uint8)
 
@@ -53,6 +56,25 @@ def test_no_stage_begins_once_the_frame_is_abandoned():
 
 def test_a_frame_that_is_wanted_goes_through():
     Frame(RGB, 0.0, CAMERA).check_wanted()
+
+
+@pytest.mark.parametrize("photograph", [True, False])
+def test_the_embedded_detector_asks_before_each_run_of_a_net(nets, photograph):
+    runs, asked = [], []
+    detector = LandmarkDetector.load(DetectorOptions(static=photograph))
+
+    def counted(net):
+        return lambda value: runs.append(True) or net(value)
+
+    detector._landmark_net = counted(detector._landmark_net)
+    detector._palm_nets = {kind: counted(net) for kind, net in detector._palm_nets.items()}
+    image = clip_frame(HandModel.default(), 0).rgb
+    for k in range(3):
+        detector.detect(Frame(image, k / 30, CAMERA, abandoned=lambda: bool(asked.append(True))))
+        assert len(asked) == len(runs) > 0
+    with pytest.raises(AbandonedError):
+        detector.detect(Frame(image, 1.0, CAMERA, abandoned=lambda: True))
+    assert len(asked) == len(runs)
 
 
 def test_the_network_on_a_cpu_stops_between_two_blocks():

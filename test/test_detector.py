@@ -205,11 +205,11 @@ def test_without_hands_every_image_is_searched_and_no_window_is_forgotten(monkey
     asked = []
 
     def find_palms(net, image, window, min_score):
-        asked.append((net, window))
+        asked.append((net(None), window))
         return []
 
     monkeypatch.setattr(detector_module, "find_palms", find_palms)
-    nets = {net: net for net in PalmNet}
+    nets = {net: lambda _, net=net: net for net in PalmNet}
     found_by = LandmarkDetector(nets, None)
     detect(found_by)
     asked.clear()

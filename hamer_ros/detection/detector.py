@@ -133,19 +133,20 @@ class LandmarkDetector:
         if self._options.static:
             self.reset()
         image = frame.rgb
-        self._follow(image)
+        look = _while_wanted(self._landmark_net, frame)
+        self._follow(image, look)
         if len(self._hands) < self._options.max_hands:
             # Chosen first: one hand that is found again does not make up for the others.
             searches = self._next_searches(image)
-            self._look_again(image)
-            self._take_up(frame, self._find(frame, searches))
+            self._look_again(image, look)
+            self._take_up(image, self._find(frame, searches), look)
         return [hand.detection() for hand in sorted(self._hands, key=lambda hand: hand.number)]
 
-    def _follow(self, image: np.ndarray) -> None:
+    def _follow(self, image: np.ndarray, look: NetFunction) -> None:
         """See the followed hands again where their joints were."""
         followed = []
         for hand in self._hands:
-            sighting = see_landmarks(self._landmark_net, image, hand.region)
+            sighting = see_landmarks(look, image, hand.region)
             if sighting.landmarks.presence >= self._options.min_presence:
                 followed.append(keep_following(hand, sighting))
         followed = distinct_followed(followed)
@@ -157,7 +158,7 @@ class LandmarkDetector:
         self._lost += [LostHand(hand) for hand in self._hands if hand.number not in kept]
         self._hands = followed
 
-    def _look_again(self, image: np.ndarray) -> None:
+    def _look_again(self, image: np.ndarray, look: NetFunction) -> None:
         """Look for one of the lost hands, once, and closely if there is something."""
         height, width = image.shape[:2]
         lost = next_to_look_for(self._lost, width, height)
@@ -165,11 +166,11 @@ class LandmarkDetector:
             return
         self._forget(lost)
         self._lost.append(replace(lost, looks=lost.looks + 1))
-        sighting = see_landmarks(self._landmark_net, image, lost.region())
+        sighting = see_landmarks(look, image, lost.region())
         if not self._may_resume(lost, sighting):
             return
         region = region_from_landmarks(sighting.landmarks.pixels)
-        confirmation = look_around(self._landmark_net, image, region, prior=0.0)
+        confirmation = look_around(look, image, region, prior=0.0)
         if confirmation is not None and self._may_resume(lost, confirmation.sighting):
             self._resume(lost, confirmation.sighting)
 
@@ -208,22 +209,18 @@ class LandmarkDetector:
     def _find(self, frame: Frame, searches: list[Search]) -> list[Palm]:
         palms: list[Palm] = []
         for search in searches:
-            frame.check_wanted()
-            net = self._palm_nets[search.net]
+            net = _while_wanted(self._palm_nets[search.net], frame)
             palms += find_palms(net, frame.rgb, search.window, MIN_PALM_SCORE)
         return merge_palms(palms)
 
-    def _take_up(self, frame: Frame, palms: list[Palm]) -> None:
+    def _take_up(self, image: np.ndarray, palms: list[Palm], look: NetFunction) -> None:
         """Follow the hands of those palms that the landmark net confirms."""
         new = [p for p in palms if not any(covers(hand, p.center) for hand in self._hands)]
         if self._hands:
             new = new[:CANDIDATES_BESIDE_HANDS]
         found = []
         for palm in new:
-            frame.check_wanted()
-            confirmation = confirm(
-                self._landmark_net, frame.rgb, palm, lambda seen: is_known(seen, self._hands)
-            )
+            confirmation = confirm(look, image, palm, lambda seen: is_known(seen, self._hands))
             if confirmation is not None:
                 found.append(confirmation)
         room = self._options.max_hands - len(self._hands)
@@ -235,3 +232,13 @@ class LandmarkDetector:
             else:
                 self._hands.append(start_following(self._next_number, sighting))
                 self._next_number += 1
+
+
+def _while_wanted(net: NetFunction, frame: Frame) -> NetFunction:
+    """The net, but before each run it is asked whether the frame is still wanted."""
+
+    def run(value: np.ndarray) -> list[np.ndarray]:
+        frame.check_wanted()
+        return net(value)
+
+    return run
