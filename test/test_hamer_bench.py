@@ -53,13 +53,13 @@ def test_the_measurements_of_a_gpu(monkeypatch, capsys):
 
 def test_whole_images_are_measured_with_and_without_the_node(monkeypatch, capsys):
     monkeypatch.setattr(hamer_frame, "SECONDS", 0.1)
-    monkeypatch.setattr(hamer_frame, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "hamer_ros.bench.node", None)  # as without ROS
     records = {r.name: r.value for r in hamer_frame.measure_frame(Toy(), "gpu")}
     assert list(records) == ["hamer/gpu_frame_p50_ms", "hamer/gpu_frame_p99_ms"]
     assert 0 < records["hamer/gpu_frame_p50_ms"] <= records["hamer/gpu_frame_p99_ms"]
     said = capsys.readouterr().out
     assert "frame: 2 hands placed" in said
-    assert "the node is left out: it needs ROS 2" in said
+    assert "the node is left out: " in said
 
 
 def test_areas_that_lack_something_are_left_out_of_all(tmp_path, monkeypatch, capsys):

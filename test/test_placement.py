@@ -174,6 +174,24 @@ def test_keypoints_that_are_no_hand_are_refused_or_finite():
             assert placed.joints[:, 2].min() > 0
 
 
+def test_the_covariance_is_positive_however_badly_the_keypoints_fit():
+    """Seen through another lens than was told, solutions have not settled when their steps end."""
+    seen = CameraModel(160, 120, 140.0, 140.0, 80.0, 60.0)
+    lens = (6.627, -17.613, 0.708, 5.113, 2.847)
+    told = CameraModel(160, 120, 124.4, 124.4, 80.0, 60.0, "plumb_bob", lens)
+    rng = np.random.default_rng(4)
+    least = []
+    for seed in range(200):
+        hand = hand_at(exp_so3(rng.normal(size=3)), where(rng, 15), Side.RIGHT, seen, seed)
+        placed = place(hand, told)
+        if isinstance(placed, PlacedHand):
+            deviation = np.sqrt(np.maximum(np.diag(placed.covariance), 1e-30))
+            correlation = placed.covariance / np.outer(deviation, deviation)
+            least.append(np.linalg.eigvalsh(correlation).min())
+    assert len(least) > 150
+    assert min(least) > 0
+
+
 def test_hands_are_placed_together_as_they_are_alone():
     rng = np.random.default_rng(7)
     hands = [

@@ -149,6 +149,8 @@ def _finish(
         turned = np.trace(posterior[:, :3, :3], axis1=1, axis2=2)
         unknowns = 6.0 - turned / problem.rotation_sigma**2
     noise = np.maximum(noise, LEAST_NOISE)
+    # As of this pose: with another one's, a wrist error could take away more than there is.
+    precision = columns.precision(seen.points, 1 / seen.inverse_depth)
     normal = _normal_equations(problem, seen, weights / noise[:, None], precision, rotation)
     covariance = _with_wrist_error(problem, normal, noise, np.linalg.inv(normal.hessian))
     covariance *= _student_factor(freedom)[:, None, None]
