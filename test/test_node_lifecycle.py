@@ -265,6 +265,18 @@ def test_a_gpu_that_is_not_there_at_the_start_ends_the_node_at_last(robot, monke
     assert robot.node.has_given_up
 
 
+def test_a_file_that_is_missing_ends_no_node(robot, monkeypatch):
+    def missing(_):
+        raise FileNotFoundError("hamer.ckpt: no such file")
+
+    monkeypatch.setattr(robot.node, "_make_stages", missing)
+    robot.node.set_parameters([Parameter("device", value="cuda")])
+    for _ in range(2 * repair.ATTEMPTS):
+        robot.node.start()
+    assert not robot.node.has_given_up
+    assert "hamer.ckpt: no such file; trying again" in robot.node._failure
+
+
 class Unused:
     """A recoverer that takes hands and gives none."""
 

@@ -35,6 +35,7 @@ class Bench:
         self.load_error: Exception | None = None
         self.asked = 0
         self.stop: Callable[[], object] = lambda: None
+        self.stop_loading: Callable[[], object] = lambda: None
         self.loaded = 0
         self.given_up = threading.Event()
         self.statistics = Statistics(time.monotonic())
@@ -55,6 +56,7 @@ class Bench:
         self.done.append(message)
 
     def load(self) -> None:
+        self.stop_loading()
         self.loaded += 1
         if self.load_error is not None:
             raise self.load_error
@@ -133,3 +135,18 @@ def test_a_worker_that_does_not_come_back_is_left_behind(bench, monkeypatch):
     assert "left behind" in bench.said[0]
     assert bench.is_abandoned()
     hangs.set()
+
+
+def test_a_worker_that_was_left_behind_ends_no_node(bench, monkeypatch):
+    """It comes back from the loading of models when others are in use already."""
+    monkeypatch.setattr(worker, "PATIENCE", 0.1)
+    bench.error, bench.load_error = OUT_OF_MEMORY, OSError("no device")
+    assert bench.feed_until(lambda: bench.loaded == ATTEMPTS - 1)
+    begun, hangs = threading.Event(), threading.Event()
+    bench.stop_loading = lambda: (begun.set(), hangs.wait(20))
+    assert bench.feed_until(begun.is_set)
+    bench.worker.close()
+    hangs.set()
+    bench.worker._thread.join(10)
+    assert bench.loaded == ATTEMPTS
+    assert not bench.given_up.is_set()

@@ -79,6 +79,7 @@ class HamerNode(LifecycleNode):
         self._retry = self.create_timer(RETRY_AFTER, self._start_again, clock=steady)
         self._retry.cancel()
         self._failed_starts = 0
+        self._may_be_gpu = False
         self._state = "unconfigured"
         self._track_numbers = count(1)
         self._enabled = True
@@ -100,6 +101,7 @@ class HamerNode(LifecycleNode):
                 self._configured = self._set_up(undo)
             except Exception as error:
                 self._state, self._failure = "unconfigured", f"configure failed: {error}"
+                self._may_be_gpu = not isinstance(error, (ImportError, OSError, ValueError))
                 self.get_logger().error(self._failure)
                 return TransitionCallbackReturn.FAILURE
         self._state, self._failure = "inactive", ""
@@ -150,14 +152,16 @@ class HamerNode(LifecycleNode):
     def start(self) -> None:
         """Configure and activate, as a lifecycle manager would, and again where it fails.
 
-        On a GPU not for ever: a process in which CUDA did not begin well never gets another chance.
+        Not for ever where the GPU may be the cause rather than a file, a parameter or a package: a
+        process in which CUDA did not begin well never gets another chance.
         """
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self._failed_starts = 0
             self.trigger_activate()
             return
-        self._failed_starts += 1
-        if self._failed_starts >= ATTEMPTS and self._is_for_gpu():
+        on_gpu = str(self.get_parameter("device").value).startswith("cuda")
+        self._failed_starts = self._failed_starts + 1 if on_gpu and self._may_be_gpu else 0
+        if self._failed_starts >= ATTEMPTS:
             self._give_up()
         else:
             self._failure += f"; trying again in {RETRY_AFTER:g} s"
@@ -168,9 +172,6 @@ class HamerNode(LifecycleNode):
         # Unless somebody else has taken the node over meanwhile.
         if self._state == "unconfigured" and self._failure:
             self.start()
-
-    def _is_for_gpu(self) -> bool:
-        return str(self.get_parameter("device").value).startswith("cuda")
 
     def spin_once(self, executor: Executor, seconds: float | None = None) -> None:
         """Answer once, or wait in vain for so many seconds, whatever callbacks raise.

@@ -130,7 +130,7 @@ class Worker:
             self._work.load_again()
         except Exception as error:
             self._repair.loading_failed(error, time.monotonic())
-            if self._repair.is_hopeless:
+            if self._repair.is_hopeless and not self._is_closed:
                 self._work.give_up()
         else:
             self._repair.loaded()
