@@ -280,16 +280,18 @@ class Campaign:
 
     def _send_before(self, talk: Conversation, made: Event) -> float:
         """Send what must come before the image; the seconds that the slower of it took."""
-        slow = 0.0
+        times = []
         if made.clock is not None:
             clock = made.clock.at(self._clock)
-            slow = _quickest(talk, "/clock", Clock(clock=clock))
+            times.append(_quickest(talk, "/clock", Clock(clock=clock)))
             if clock.sec >= 0:  # no clock shows less
                 self._clock = stamps.nanoseconds(clock)
         if made.info != self._info:
-            slow = max(slow, _quickest(talk, "camera_info", made.info))
+            times.append(_quickest(talk, "camera_info", made.info))
             self._info = made.info
+        slow = max((least for least, _ in times), default=0.0)
         self.figures.slowest = max(self.figures.slowest, slow)
+        self.figures.stall = max([self.figures.stall, *(first for _, first in times)])
         return slow
 
     def _faults_of_answer(
@@ -346,15 +348,13 @@ def _copy(header: Header) -> Header:
     return Header(stamp=stamp, frame_id=header.frame_id)
 
 
-def _quickest(talk: Conversation, topic: str, message: Any) -> float:
-    """Send a message, again if it was slow; the seconds until the node had taken it."""
-    seconds = float("inf")
-    for _ in range(_ATTEMPTS):
+def _quickest(talk: Conversation, topic: str, message: Any) -> tuple[float, float]:
+    """Send a message, again if it was slow; the least and the first time until the node had it."""
+    times: list[float] = []
+    while len(times) < _ATTEMPTS and (not times or times[-1] > QUICK):
         begin = talk.send(topic, message)
-        seconds = min(seconds, talk.answer("took", topic).at - begin)
-        if seconds <= QUICK:
-            break
-    return seconds
+        times.append(talk.answer("took", topic).at - begin)
+    return min(times), times[0]
 
 
 def _all_seen(talk: Conversation) -> bool:
