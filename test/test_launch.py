@@ -268,18 +268,14 @@ def parameters(folder: Path, values: str) -> str:
     return str(path)
 
 
-def test_what_is_not_given_is_as_the_file_of_parameters_says(tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [({}, "estimator is 'magic'"), ({"estimator": "landmarks"}, "detector is 'given'")],
+    ids=["as the file says", "the argument goes before it"],
+)
+def test_arguments_go_before_the_file_of_parameters(tmp_path, arguments, refused):
     file = parameters(tmp_path, "detector: given, estimator: magic")
-    launched = Launch(include("hamer.launch.py", params_file=file))
-    refused = "estimator is 'magic'"
-    launched.run(lambda: refused in launched.said)
-    assert refused in launched.said
-
-
-def test_what_is_given_goes_before_the_file_of_parameters(tmp_path):
-    file = parameters(tmp_path, "detector: given, estimator: magic")
-    launched = Launch(include("hamer.launch.py", params_file=file, estimator="landmarks"))
-    refused = "detector is 'given'"
+    launched = Launch(include("hamer.launch.py", params_file=file, **arguments))
     launched.run(lambda: refused in launched.said)
     assert refused in launched.said
 

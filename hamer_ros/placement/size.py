@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hamer_ros.hands import ScaleSource
+from hamer_ros.hands import PlacedHand, ScaleSource
 
 POPULATION_LENGTH = 0.187
 """Metres; mean length of the hands of men and women (Gordon et al., ANSUR II, 2014)."""
@@ -56,6 +56,11 @@ def log_length(joints: np.ndarray) -> float:
     """Of joints (21, 3) in metres, in any frame."""
     bones = np.diff(joints[_MIDDLE_FINGER], axis=0)
     return math.log(float(np.linalg.norm(bones, axis=1).sum()))
+
+
+def log_size(placed: PlacedHand) -> float:
+    """Logarithm of the placed hand's length in metres."""
+    return math.log(placed.scale) + log_length(placed.hand.joints)
 
 
 POPULATION = Size(math.log(POPULATION_LENGTH), POPULATION_SIGMA, ScaleSource.POPULATION_PRIOR)

@@ -250,20 +250,25 @@ def declare(node: Node) -> dict[str, str]:
     """
     refused = {}
     for field in dataclasses.fields(Parameters):
-        name, descriptor = field.name, _descriptor(field)
         try:
-            try:
-                node.declare_parameter(name, field.default, descriptor)
-            except InvalidParameterTypeException:
-                given = _as_given(node, name)
-                if not (isinstance(field.default, float) and type(given) is int):
-                    raise
-                node.declare_parameter(name, float(given), descriptor, ignore_override=True)
+            _declare(node, field)
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            refused[name] = f"{name}: {error}"
-            node.declare_parameter(name, field.default, descriptor, ignore_override=True)
+            refused[field.name] = f"{field.name}: {error}"
+            node.declare_parameter(
+                field.name, field.default, _descriptor(field), ignore_override=True
+            )
     node.add_on_set_parameters_callback(_check)
     return refused
+
+
+def _declare(node: Node, field: dataclasses.Field) -> None:
+    try:
+        node.declare_parameter(field.name, field.default, _descriptor(field))
+    except InvalidParameterTypeException:
+        given = _as_given(node, field.name)
+        if not (isinstance(field.default, float) and type(given) is int):
+            raise
+        node.declare_parameter(field.name, float(given), _descriptor(field), ignore_override=True)
 
 
 def _as_given(node: Node, name: str) -> object:

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hamer_ros.hands import PlacedHand, ScaleSource
-from hamer_ros.placement.size import log_length
+from hamer_ros.placement.size import log_size
 
 GATE = 16.266
 """99.9 % of chi^2 with 3 degrees of freedom."""
@@ -71,8 +71,7 @@ class KnownSize:
 
 def known_size(placed: PlacedHand) -> KnownSize:
     """The size of a hand as it was placed."""
-    length = placed.scale * math.exp(log_length(placed.hand.joints))
-    return KnownSize(length, placed.scale_source)
+    return KnownSize(math.exp(log_size(placed)), placed.scale_source)
 
 
 def growth(before: KnownSize, after: KnownSize) -> float:

@@ -29,7 +29,7 @@ from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hand_model.topology import FINGERTIP_VERTICES
 from hamer_ros.hands import Hand, PlacedHand, ScaleSource, Side
-from hamer_ros.placement.size import log_length
+from hamer_ros.placement.size import log_length, log_size
 from hamer_ros.rotations import exp_so3, log_so3, mirror_rotation
 from hamer_ros.tracking.one_euro import alpha, gain, low_pass_rate
 from hamer_ros.tracking.options import TrackerOptions
@@ -92,11 +92,6 @@ class Smoothed:
     def translation(self) -> np.ndarray:
         """(3,) metres, the wrist in the camera frame."""
         return math.exp(self.log_size) * self.way
-
-
-def log_size(placed: PlacedHand) -> float:
-    """Logarithm of the placed hand's length in metres."""
-    return math.log(placed.scale) + log_length(placed.hand.joints)
 
 
 def begin(placed: PlacedHand, model: HandModel) -> Smoothed:

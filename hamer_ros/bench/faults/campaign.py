@@ -223,15 +223,11 @@ class Campaign:
         slow = self._send_before(talk, made)
         if slow > QUICK:
             yield f"its CameraInfo or /clock took {1e3 * slow:.0f} ms"
-        outcome, seconds = yield from self._try(talk, made)
-        if outcome == PROCESSED:
-            yield from self._faults_of_answer(talk, made.image.header)[1]
+        outcome, seconds, _ = yield from self._try(talk, made)
         limit = LONG if outcome == PROCESSED else QUICK
         first, attempts = seconds, 1
         while seconds > limit and attempts < _ATTEMPTS:
-            again, took = yield from self._try(talk, made)
-            if again == PROCESSED:
-                yield from self._faults_of_answer(talk, made.image.header)[1]
+            _, took, _ = yield from self._try(talk, made)
             seconds, attempts = min(seconds, took), attempts + 1
         if outcome == PROCESSED:
             self.figures.longest = max(self.figures.longest, seconds)
@@ -244,10 +240,12 @@ class Campaign:
         if (more := talk.patient.memory[1] - most) > _GREEDY:
             yield f"took {more:.0f} MB of memory"
 
-    def _try(self, talk: Conversation, made: Event) -> Generator[str, None, tuple[str, float]]:
-        """Send the image of an event, and say what is wrong about its outcome.
+    def _try(
+        self, talk: Conversation, made: Event
+    ) -> Generator[str, None, tuple[str, float, HandMeshArray | None]]:
+        """Send the image of an event, and say what is wrong about its outcome and its answer.
 
-        Returns the outcome and the seconds until then.
+        Returns the outcome, the seconds until then, and the hands of an image that was processed.
         """
         stamp = made.stamp.at(self._now())
         verdict = made.verdict & self._course.verdict(stamp, self._now())
@@ -256,7 +254,11 @@ class Campaign:
         if not verdict.allows(outcome):
             done = outcome if outcome == PROCESSED else f"refused as '{outcome}'"
             yield f"{done}; right is: {verdict}"
-        return outcome, seconds
+        if outcome != PROCESSED:
+            return outcome, seconds, None
+        array, faults = self._faults_of_answer(talk, made.image.header)
+        yield from faults
+        return outcome, seconds, array
 
     def _show_hands(self, made: Event) -> Iterator[str]:
         """What is wrong when images of hands come in a row."""
@@ -264,10 +266,8 @@ class Campaign:
         talk, states = self._talk, []
         for _ in range(_ROW):
             self._send_before(talk, made)
-            outcome, _ = yield from self._try(talk, made)
+            outcome, _, array = yield from self._try(talk, made)
             if outcome == PROCESSED:
-                array, faults = self._faults_of_answer(talk, made.image.header)
-                yield from faults
                 states.append({hand.track_state for hand in seen(array)} if array else set())
         if len(states) < _ROW - 1:  # the stamps of some were as those before had made them
             return
@@ -275,8 +275,9 @@ class Campaign:
             self.figures.found += 1
         else:
             yield f"{len(states)} images of two hands in a row, and none is followed"
-        if talk.onlooker is not None and not talk.listen(lambda: _all_seen(talk), seconds=2.0):
-            yield f"pictures are heard only on {sorted(talk.onlooker.heard)}"
+        onlooker = talk.onlooker
+        if onlooker and not talk.listen(lambda: onlooker.has_heard_all, seconds=2.0):
+            yield f"pictures are heard only on {sorted(onlooker.heard)}"
 
     def _send_before(self, talk: Conversation, made: Event) -> float:
         """Send what must come before the image; the seconds that the slower of it took."""
@@ -355,10 +356,6 @@ def _quickest(talk: Conversation, topic: str, message: Any) -> tuple[float, floa
         begin = talk.send(topic, message)
         times.append(talk.answer("took", topic).at - begin)
     return min(times), times[0]
-
-
-def _all_seen(talk: Conversation) -> bool:
-    return talk.onlooker is None or talk.onlooker.has_heard_all
 
 
 def _greeting(seed: int, how: Setting) -> Event:
