@@ -66,6 +66,8 @@ class CameraModel:
 
     width, height: pixels.  fx, fy, cx, cy: pixels.  lens: a key of `COEFFICIENTS`.
     distortion: the lens' coefficients in CameraInfo's order.
+    skew: pixels; K[0, 1], which a sensor whose rows are not square to its columns has.
+    focal_sigma: relative standard deviation of both focal lengths together, 0 where calibrated.
 
     Raises:
         CameraError: a size or focal length that is not positive, a number that is not finite, an
@@ -80,6 +82,8 @@ class CameraModel:
     cy: float
     lens: str = "none"
     distortion: tuple[float, ...] = ()
+    skew: float = 0.0
+    focal_sigma: float = 0.0
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:

@@ -49,6 +49,14 @@ class ScaleSource(enum.IntEnum):
     DEPTH = 4
 
 
+class IntrinsicsSource(enum.IntEnum):
+    """Where the intrinsics came from, as in ``HandMeshArray.intrinsics_source``."""
+
+    CAMERA_INFO = 1
+    SCALED_CAMERA_INFO = 2
+    ASSUMED_FIELD_OF_VIEW = 3
+
+
 class TrackState(enum.IntEnum):
     """Where a track stands; the values are those of ``HandMesh.track_state``.
 

@@ -117,6 +117,18 @@ class Parameters:
         "Whether the images are rectified: then CameraInfo's P holds, otherwise K and D.",
         live=True,
     )
+    scale_camera_info: bool = _setting(
+        False,
+        "Use a CameraInfo of another resolution of the same shape, scaled to the image. Right where"
+        " the driver scales the whole picture, wrong where it cuts a part out.",
+        live=True,
+    )
+    mirrored: bool = _setting(
+        False,
+        "Whether the camera delivers mirrored images, as a selfie view does. They are turned back,"
+        " with their intrinsics, or every hand would have the other side.",
+        live=True,
+    )
     assumed_horizontal_fov: float = _setting(
         0.0,
         "Degrees. Field of view to assume while the camera is not calibrated or has no CameraInfo;"
@@ -223,6 +235,24 @@ class Parameters:
         False,
         "Subscribe to depth, aligned with the image (16UC1 millimetres or 32FC1 metres), which"
         " gives the size and distance of hands.",
+    )
+    depth_transport: str = _setting(
+        "raw",
+        "raw subscribes to depth, compressedDepth to depth/compressedDepth.",
+        choices=("raw", "compressedDepth"),
+    )
+    depth_tolerance: float = _setting(
+        0.02,
+        "Seconds by which the stamps of an image and its depth image may differ.",
+        limits=(0.0, 1.0),
+        live=True,
+    )
+    max_depth_wait: float = _setting(
+        0.1,
+        "Seconds that an image waits for its depth image. One that comes later than that still"
+        " gives the size of the hands, for the images to come.",
+        limits=(0.0, 5.0),
+        live=True,
     )
     silence_after: float = _setting(
         2.0,

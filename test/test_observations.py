@@ -1,0 +1,75 @@
+"""What is odd is said once, kept for diagnostics, and taken back when it is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from hamer_ros.ros.observations import QUIET_AFTER, Observations
+
+
+class Log:
+    """A logger and a clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.now = 100.0
+
+    def warning(self, message: str) -> bool:
+        self.lines.append(f"WARN {message}")
+        return True
+
+    def info(self, message: str) -> bool:
+        self.lines.append(f"INFO {message}")
+        return True
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@pytest.fixture
+def observations(log: Log) -> Observations:
+    return Observations(log, lambda: log.now)
+
+
+def test_something_odd_is_said_once_however_often_it_is_seen(observations, log):
+    for width in range(5):
+        observations.saw("bad image", f"it is {width} wide")
+    assert log.lines == ["WARN bad image: it is 0 wide"]
+
+
+def test_it_is_present_with_its_last_text_since_when_and_how_often(observations, log):
+    observations.saw("late", "by 3 ms")
+    log.now += 2.0
+    observations.saw("late", "by 5 ms")
+    (late,) = observations.present()
+    assert (late.subject, late.text, late.since, late.last, late.count) == (
+        "late",
+        "by 5 ms",
+        100.0,
+        102.0,
+        2,
+    )
+
+
+def test_what_is_settled_is_taken_back_once(observations, log):
+    observations.saw("no images", "nobody publishes them")
+    log.now += 4.0
+    observations.saw("no images", "nobody publishes them")
+    observations.settled("no images")
+    observations.settled("no images")
+    assert log.lines[1:] == ["INFO over: no images (2 times in 4 s)"]
+    assert observations.present() == ()
+
+
+def test_what_is_not_seen_for_long_is_over_and_said_anew_when_it_comes_back(observations, log):
+    observations.saw("late", "by 3 ms")
+    log.now += QUIET_AFTER + 0.1
+    assert observations.present() == ()
+    observations.saw("late", "by 4 ms")
+    assert log.lines == [
+        "WARN late: by 3 ms",
+        "INFO over: late (once in 0 s)",
+        "WARN late: by 4 ms",
+    ]
