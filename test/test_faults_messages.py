@@ -19,8 +19,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
 from hamer_ros.camera import COEFFICIENTS, CameraError
 from hamer_ros.ros.camera_info import camera_from_info
+from hamer_ros.ros.encodings import ENCODINGS
 from hamer_ros.ros.images import (
-    ENCODINGS,
     MAX_PIXELS,
     ImageError,
     decode_compressed,
@@ -83,9 +83,10 @@ def test_a_raw_image_with_any_number_in_its_header_is_decoded_or_refused(
 @given(st.sampled_from(ENCODINGS), st.integers(1, 6), st.integers(1, 6), st.integers(0, 3))
 def test_the_smallest_images_are_decoded_in_every_encoding(encoding, width, height, padding):
     width += width % 2  # for those in which pairs of pixels share their colour
-    step = 4 * width + padding
+    height += height % 2
+    step = 8 * width + 2 * padding
     image = Image(width=width, height=height, step=step, encoding=encoding)
-    image.data = bytes(step * height)
+    image.data = bytes(3 * step * height)
     assert decode_image(image).shape == (height, width, 3)
 
 

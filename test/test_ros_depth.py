@@ -11,7 +11,8 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
-from hamer_ros.ros.depth_input import TOLERANCE_NS, DepthError, DepthInput, decode_depth
+from hamer_ros.ros.depth_images import DepthError, decode_depth
+from hamer_ros.ros.depth_input import TOLERANCE_NS, DepthInput
 
 METRES = np.linspace(0.2, 3.0, CAMERA.width * CAMERA.height, dtype=np.float32).reshape(
     CAMERA.height, CAMERA.width

@@ -12,6 +12,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from hamer_ros.camera import CameraModel
+from hamer_ros.ros.depth_images import DepthError, decode_depth
 from hamer_ros.ros.qos import best_effort
 
 DEPTH = 2
@@ -22,17 +23,6 @@ MAX_WAIT = 0.03
 """Seconds that the worker waits for a depth image: drivers publish it just after the colour."""
 KEPT = 30
 """Images: as many as come while an image waits for its boxes."""
-
-_KINDS = {"16UC1": (np.uint16, 0.001), "mono16": (np.uint16, 0.001), "32FC1": (np.float32, 1.0)}
-"""Encoding -> type, and metres of one unit (REP-118)."""
-
-
-class DepthError(ValueError):
-    """A depth image cannot be used; reason is a short constant text."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
 
 
 class DepthInput:
@@ -86,37 +76,6 @@ class DepthInput:
         near = [(abs(_nanoseconds(m.header) - wanted), i) for i, m in enumerate(self._kept)]
         distance, index = min(near, default=(TOLERANCE_NS, -1))
         return self._kept[index] if distance < TOLERANCE_NS else None
-
-
-def decode_depth(message: Image, topic: str, camera: CameraModel) -> np.ndarray:
-    """Depth (H, W) float32 in metres; 0 or not finite where there is none.
-
-    Raises:
-        DepthError: of another size than the camera's image, or in an unknown encoding.
-    """
-    if (message.width, message.height) != (camera.width, camera.height):
-        raise DepthError(
-            "depth of another size",
-            f"depth on '{topic}' is {message.width}x{message.height}, the image "
-            f"{camera.width}x{camera.height}; use the depth that the driver aligns to it",
-        )
-    if message.encoding not in _KINDS:
-        raise DepthError(
-            "bad depth",
-            f"depth on '{topic}' is '{message.encoding}'; known are: {', '.join(_KINDS)}",
-        )
-    kind, unit = _KINDS[message.encoding]
-    row = message.width * np.dtype(kind).itemsize
-    if message.step < row or len(message.data) < message.step * message.height:
-        raise DepthError(
-            "bad depth",
-            f"depth on '{topic}' has {len(message.data)} bytes in steps of {message.step}; "
-            f"{message.width}x{message.height} {message.encoding} needs {row * message.height}",
-        )
-    data = np.frombuffer(message.data, np.uint8, message.step * message.height)
-    rows = np.ascontiguousarray(data.reshape(message.height, message.step)[:, :row])
-    values = rows.view(np.dtype(kind).newbyteorder(">" if message.is_bigendian else "<"))
-    return values.astype(np.float32) * np.float32(unit)
 
 
 def _nanoseconds(header: Header) -> int:

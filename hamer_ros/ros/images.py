@@ -3,86 +3,62 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
 from hamer_ros.ros.arrays import to_array
-from hamer_ros.ros.picture_size import jpeg_size, png_size
+from hamer_ros.ros.compressed_format import CompressedFormat
+from hamer_ros.ros.encodings import ENCODINGS, Encoding, find_encoding
+from hamer_ros.ros.pictures import decode_picture, picture_size
+from hamer_ros.ros.stretch import Stretch
 
 
 class ImageError(ValueError):
     """An image message cannot be used; the text says what is wrong and what would be right."""
 
 
-def _convert(code: int) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda pixels: cv2.cvtColor(pixels, code)
-
-
-def _as_it_is(pixels: np.ndarray) -> np.ndarray:
-    return pixels
-
-
-def _mono16(pixels: np.ndarray) -> np.ndarray:
-    """Show the highest 8 bits in use: cameras of 10 or 12 bits publish mono16 as well."""
-    shift = max(int(pixels.max()).bit_length() - 8, 0)
-    return cv2.cvtColor((pixels >> shift).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-
-
-# ROS names a Bayer pattern by its first row, OpenCV by the second row's second and third pixel.
-_ENCODINGS: dict[str, tuple[int, type, Callable[[np.ndarray], np.ndarray]]] = {
-    "rgb8": (3, np.uint8, _as_it_is),
-    "bgr8": (3, np.uint8, _convert(cv2.COLOR_BGR2RGB)),
-    "rgba8": (4, np.uint8, _convert(cv2.COLOR_RGBA2RGB)),
-    "bgra8": (4, np.uint8, _convert(cv2.COLOR_BGRA2RGB)),
-    "8UC3": (3, np.uint8, _convert(cv2.COLOR_BGR2RGB)),
-    "mono8": (1, np.uint8, _convert(cv2.COLOR_GRAY2RGB)),
-    "8UC1": (1, np.uint8, _convert(cv2.COLOR_GRAY2RGB)),
-    "mono16": (1, np.uint16, _mono16),
-    "16UC1": (1, np.uint16, _mono16),
-    "yuv422": (2, np.uint8, _convert(cv2.COLOR_YUV2RGB_UYVY)),
-    "uyvy": (2, np.uint8, _convert(cv2.COLOR_YUV2RGB_UYVY)),
-    "yuv422_yuy2": (2, np.uint8, _convert(cv2.COLOR_YUV2RGB_YUY2)),
-    "yuyv": (2, np.uint8, _convert(cv2.COLOR_YUV2RGB_YUY2)),
-    "bayer_rggb8": (1, np.uint8, _convert(cv2.COLOR_BayerBG2RGB)),
-    "bayer_bggr8": (1, np.uint8, _convert(cv2.COLOR_BayerRG2RGB)),
-    "bayer_gbrg8": (1, np.uint8, _convert(cv2.COLOR_BayerGR2RGB)),
-    "bayer_grbg8": (1, np.uint8, _convert(cv2.COLOR_BayerGB2RGB)),
-}
-"""Encoding -> channels, their type, and the way to RGB."""
-
-ENCODINGS = tuple(_ENCODINGS)
-
-
-def decode_image(message: Image) -> np.ndarray:
+def decode_image(message: Image, stretch: Stretch | None = None) -> np.ndarray:
     """Decode a raw image; for rgb8 the result is a view of the message's own memory.
+
+    stretch: of the stream, for images of 16 bits; without it each is stretched for itself.
 
     Raises:
         ImageError: an empty image, an unknown encoding, a step or an amount of data that does not
             fit the size.
     """
-    (width, height), step = image_size(message), message.step
-    if message.encoding not in _ENCODINGS:
+    width, height = image_size(message)
+    encoding = find_encoding(message.encoding)
+    if encoding is None:
         raise ImageError(f"encoding is '{message.encoding}'; known are: {', '.join(ENCODINGS)}")
-    channels, kind, to_rgb = _ENCODINGS[message.encoding]
-    if channels == 2 and width % 2:
-        raise ImageError(f"{message.encoding} image is {width} wide; a 4:2:2 width is even")
-    row = width * channels * np.dtype(kind).itemsize
+    step = _step(message, encoding)
+    size = encoding.data_size(step, height)
+    data = np.frombuffer(message.data, np.uint8, size)
+    big = bool(message.is_bigendian)
+    return encoding.decode(data, width, height, step, big, stretch or Stretch())
+
+
+def _step(message: Image, encoding: Encoding) -> int:
+    """Bytes of a row, or of a row of the first plane, of an image that holds them all."""
+    name, width, height, step = message.encoding, message.width, message.height, message.step
+    if width % encoding.even[0]:
+        raise ImageError(f"{name} image is {width} wide; pairs of its pixels share their colour")
+    if height % encoding.even[1]:
+        raise ImageError(f"{name} image is {height} high; pairs of its rows share their colour")
+    row = width * encoding.bytes_per_pixel
+    whole, had = encoding.data_size(row, height), len(message.data)
+    if encoding.rows != 1 and step * height == had == whole:
+        return row  # drivers that take all planes for one divide the bytes by the rows
     if step < row:
-        raise ImageError(f"step is {step}; {width} pixels of {message.encoding} need {row} bytes")
-    if len(message.data) < step * height:
-        raise ImageError(
-            f"data has {len(message.data)} bytes; {height} rows of {step} are {step * height}"
-        )
-    data = np.frombuffer(message.data, np.uint8, step * height).reshape(height, step)[:, :row]
-    pixels: np.ndarray = np.ascontiguousarray(data).view(kind)
-    if kind is np.uint16 and bool(message.is_bigendian) != (sys.byteorder == "big"):
-        pixels = pixels.byteswap()
-    if channels > 1:
-        pixels = pixels.reshape(height, width, channels)
-    return to_rgb(pixels)
+        raise ImageError(f"step is {step}; {width} pixels of {name} need {row} bytes")
+    if encoding.even[1] > 1 and step % 2:
+        raise ImageError(f"step is {step}; that of {name} is even")
+    if had < encoding.data_size(step, height):
+        planes = "" if encoding.rows == 1 else ", with the planes of colour that height leaves out,"
+        needed = encoding.data_size(step, height)
+        raise ImageError(f"data has {had} bytes; {height} rows of {step}{planes} are {needed}")
+    return step
 
 
 MAX_PIXELS = 100_000_000
@@ -102,7 +78,7 @@ def image_size(message: Image | CompressedImage) -> tuple[int, int]:
         return message.width, message.height
     if not message.data:
         raise ImageError(f"compressed image of format '{message.format}' has no data")
-    size = png_size(message.data) or jpeg_size(message.data)
+    size = picture_size(bytes(message.data))
     if size is None:
         raise ImageError(_undecodable(message))
     width, height = size
@@ -114,22 +90,25 @@ def image_size(message: Image | CompressedImage) -> tuple[int, int]:
     return size
 
 
-def decode_compressed(message: CompressedImage) -> np.ndarray:
-    """Decode a JPEG or PNG.  Others are refused, for not every decoder bears broken data.
+def decode_compressed(message: CompressedImage, stretch: Stretch | None = None) -> np.ndarray:
+    """Decode a JPEG or PNG, whichever it is, and read its format as image_transport writes it.
+
+    stretch: of the stream, for pictures of 16 bits; without it each is stretched for itself.
 
     Raises:
         ImageError: no data, data that is not a whole picture, or an absurd size.
     """
     width, height = image_size(message)
-    # The camera's intrinsics hold for the pixels as they were stored, whatever Exif says.
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        bgr = cv2.imdecode(np.frombuffer(message.data, np.uint8), flags)
-    except cv2.error:
-        bgr = None
-    if bgr is None or bgr.shape[:2] != (height, width):
+    picture = decode_picture(bytes(message.data))
+    if picture is None or picture.shape[:2] != (height, width):
         raise ImageError(_undecodable(message))
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    if picture.dtype == np.uint16:
+        picture = (stretch or Stretch())(picture)
+    form = CompressedFormat.parse(message.format)
+    if picture.ndim == 2:
+        mosaic = form.mosaic()
+        return mosaic.to_rgb(picture) if mosaic else cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    return picture if form.exchanged() else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def _undecodable(message: CompressedImage) -> str:

@@ -6,13 +6,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of frame headers; those left out are of tables."""
-_ENDS = frozenset((0xD9, 0xDA))
-"""Markers of the image's end and of the scan, before which the frame header must have come."""
-_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
-"""Markers that no segment follows."""
-
+from hamer_ros.ros.jpeg_segments import FRAMES, segments
 
 _PIXELS_PER_BYTE = 8 * 64
 """At most, in a JPEG: a block of 8x8 pixels takes a bit at least, of a Huffman code (F.1.2)."""
@@ -47,21 +41,8 @@ def jpeg_size(data: Sequence[int]) -> tuple[int, int] | None:
     None as well where the data are too few for that size: decoders paint the rest grey.
     """
     content = bytes(data)
-    if content[:3] != b"\xff\xd8\xff":
-        return None
-    at = 2
-    # Decoders skip what lies between segments, and so may a broken length.
-    while 0 <= (at := content.find(b"\xff", at)) <= len(content) - 9:
-        marker = content[at + 1]
-        if marker in _FRAMES:
+    for marker, at in segments(content):
+        if marker in FRAMES:
             height, width = struct.unpack(">HH", content[at + 5 : at + 9])
             return (width, height) if width * height <= _PIXELS_PER_BYTE * len(content) else None
-        if marker in _ENDS:
-            return None
-        if marker == 0xFF:
-            at += 1
-        elif marker in _ALONE:
-            at += 2
-        else:
-            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
     return None

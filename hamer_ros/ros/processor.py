@@ -20,7 +20,8 @@ from hamer_ros.placement.size import Size
 from hamer_ros.recovery import Recoverer
 from hamer_ros.ros.calibration import Calibration
 from hamer_ros.ros.camera_input import CameraInput, ImageMessage
-from hamer_ros.ros.depth_input import DepthError, DepthInput
+from hamer_ros.ros.depth_images import DepthError
+from hamer_ros.ros.depth_input import DepthInput
 from hamer_ros.ros.diagnostics import Processed
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.parameters import Parameters
