@@ -20,6 +20,8 @@ _KINDS = {
 }
 """Encoding -> type, and metres of one unit (REP-118)."""
 
+_FARTHEST = 1e6
+"""Metres; what is quantised wrongly may be more than a float holds."""
 _HEADER = struct.Struct("<iff")
 """Of compressedDepth: an enumeration of one member, and the parameters of the quantisation."""
 _PNG = b"\x89PNG"
@@ -104,6 +106,7 @@ def _from_quantised(values: np.ndarray, a: float, b: float) -> np.ndarray:
     inverse = np.arange(2.0**16) - b
     metres = np.divide(a, inverse, out=np.zeros_like(inverse), where=inverse > 0)
     metres[0] = 0
+    metres[metres > _FARTHEST] = 0
     return metres.astype(np.float32)[values]
 
 

@@ -1,0 +1,175 @@
+"""Packets of a video stream -> RGB images, each with what belongs to its packet.
+
+Two messages carry them: ffmpeg_image_transport_msgs/FFMPEGPacket and foxglove_msgs/CompressedVideo,
+of which this takes the plain fields.  PyAV decodes; it is needed for video alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from hamer_ros.errors import MissingFileError
+from hamer_ros.ros.images import MAX_PIXELS, ImageError
+from hamer_ros.ros.video_keyframes import av1_keyframe, h264_keyframe, h265_keyframe, vp9_keyframe
+
+Tag = TypeVar("Tag")
+
+_KEY = 1
+"""Of the flags of an FFMPEGPacket: libavcodec's AV_PKT_FLAG_KEY."""
+_KEPT = 64
+"""Tags of packets whose images have not come; more than any encoder holds back."""
+_COUNTED = 8
+"""Packets in a row whose numbers went up by one: from then on a gap is a loss."""
+
+
+@dataclass(frozen=True)
+class _Codec:
+    """One kind of stream.
+
+    names: what the encoding begins with: the codec's name, or that of an encoder of libavcodec.
+    decoders: of libavcodec, the first that there is.
+    is_keyframe: told from the packet.
+    """
+
+    name: str
+    names: re.Pattern[str]
+    decoders: tuple[str, ...]
+    is_keyframe: Callable[[bytes], bool]
+
+
+CODECS = (
+    _Codec("h264", re.compile(r"(lib(x|open))?h?\.?264|avc"), ("h264",), h264_keyframe),
+    _Codec("h265", re.compile(r"(lib)?x265|h\.?265|hevc"), ("hevc",), h265_keyframe),
+    _Codec("av1", re.compile(r"av1|lib(svt|aom-|rav1e|dav1d)"), ("libdav1d", "av1"), av1_keyframe),
+    _Codec("vp9", re.compile(r"(libvpx-)?vp9"), ("vp9", "libvpx-vp9"), vp9_keyframe),
+)
+"""In the order in which texts name them."""
+
+
+@dataclass(frozen=True)
+class VideoImage(Generic[Tag]):
+    """One image: (H, W, 3) uint8 RGB, and the tag that its packet was given with."""
+
+    rgb: np.ndarray
+    tag: Tag
+
+
+class VideoDecoder(Generic[Tag]):
+    """Decodes one stream; every packet must be given to it, in order.
+
+    Images come when the codec gives them: with the packet that they were given with, or some
+    packets later where images are predicted from later ones.  It begins at a keyframe, and waits
+    for the next one after anything that cannot be decoded, and after a loss where packets are
+    numbered.  Where they are not, H.264 and AV1 do not show a loss; the images until the next
+    keyframe are then slightly wrong.
+    """
+
+    def __init__(self) -> None:
+        """Raise MissingFileError without PyAV."""
+        try:
+            import av  # noqa: PLC0415 - of video only
+        except ImportError as error:
+            raise MissingFileError(
+                "video needs PyAV, which is not there: pip install av"
+            ) from error
+        self._av = av
+        self._codec: _Codec | None = None
+        self._context: Any = None
+        self._tags: OrderedDict[int, Tag] = OrderedDict()
+        self._fed = 0
+        self._waiting = True
+        self._number: int | None = None
+        self._in_a_row = 0
+
+    @property
+    def waiting(self) -> bool:
+        """No image can come before the next keyframe."""
+        return self._waiting
+
+    def decode(
+        self, data: bytes, encoding: str, tag: Tag, number: int | None = None, flags: int = 0
+    ) -> list[VideoImage[Tag]]:
+        """Feed one packet; the images that are complete with it, in the order to show them in.
+
+        encoding: FFMPEGPacket.encoding or CompressedVideo.format, such as "h264", "libx264" or
+            "hevc;yuv420p;bgr8;bgr8".
+        number: FFMPEGPacket.pts.
+        flags: FFMPEGPacket.flags.
+
+        Raises:
+            ImageError: an unknown codec, or a packet that cannot be decoded.
+        """
+        self._choose(encoding)
+        assert self._codec is not None
+        key = bool(flags & _KEY) or self._codec.is_keyframe(data)
+        if self._is_after_a_loss(number) and not self._waiting:
+            self._begin_anew()
+        if self._waiting and not key:
+            return []
+        self._waiting = False
+        packet = self._av.Packet(data)
+        packet.pts = packet.dts = self._fed
+        self._tags[self._fed] = tag
+        self._fed += 1
+        if len(self._tags) > _KEPT:
+            self._tags.popitem(last=False)
+        try:
+            frames = self._context.decode(packet)
+            return [
+                VideoImage(frame.to_ndarray(format="rgb24"), self._tags.pop(frame.pts))
+                for frame in frames
+                if frame.pts in self._tags
+            ]
+        except (self._av.error.FFmpegError, ValueError, NotImplementedError) as error:
+            self._begin_anew()
+            raise ImageError(
+                f"{self._codec.name} packet of {len(data)} bytes cannot be decoded ({error}); "
+                "waiting for the next keyframe"
+            ) from error
+
+    def _choose(self, encoding: str) -> None:
+        """Take the decoder of an encoding; anew where it is another one."""
+        name = encoding.partition(";")[0].strip().lower()
+        codec = next((codec for codec in CODECS if codec.names.match(name)), None)
+        if codec is None:
+            known = ", ".join(codec.name for codec in CODECS)
+            raise ImageError(f"video's encoding is '{encoding}'; known are: {known}")
+        if codec is not self._codec:
+            there = self._av.codecs_available
+            decoder = next((name for name in codec.decoders if name in there), None)
+            if decoder is None:
+                raise ImageError(f"video's encoding is '{encoding}', which this PyAV cannot decode")
+            self._context = self._av.CodecContext.create(decoder, "r")
+            # Threads that take an image each would hold back as many images.
+            self._context.thread_type = "SLICE"
+            self._context.options = {
+                "err_detect": "explode",  # rather than images that were made up
+                "max_pixels": str(MAX_PIXELS),
+                **({"max_frame_delay": "1"} if decoder == "libdav1d" else {}),
+            }
+            self._codec = codec
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        if self._context.is_open:
+            self._context.flush_buffers()
+        self._tags.clear()
+        self._waiting = True
+
+    def _is_after_a_loss(self, number: int | None) -> bool:
+        """Tell of a gap in the numbers of packets, where they are numbers and no times."""
+        before, self._number = self._number, number
+        if number is None or before is None:
+            self._in_a_row = 0
+            return False
+        if number == before + 1:
+            self._in_a_row += 1
+            return False
+        counted, self._in_a_row = self._in_a_row >= _COUNTED, 0
+        return counted
