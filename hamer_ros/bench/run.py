@@ -20,6 +20,7 @@ AREAS = {
     "hamer": "hamer:measure_hamer",
     "tracks": "tracks:measure_tracks",
     "message": "message:measure_message",
+    "decode": "decoding:measure_decoding",
     "node": "node:measure_node",
     "demo": "clip:measure_clip",
     "fuzz": "faults.measure:measure_fuzz",

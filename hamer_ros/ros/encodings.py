@@ -102,25 +102,32 @@ def _paired(code: int) -> Callable[[np.ndarray], np.ndarray]:
     return to_rgb
 
 
-def _full_range() -> np.ndarray:
-    """(1, 256, 3): from BT.601's 16 to 235 and 16 to 240 to 0 to 255, of Y and of both chromas."""
-    value = np.arange(256.0)
-    luma = (value - 16) * 255 / 219
-    chroma = 128 + (value - 128) * 255 / 224
-    return np.clip(np.rint(np.stack([luma, chroma, chroma], -1)), 0, 255).astype(np.uint8)[None]
+def _full_range(zero: int, steps: int, full_zero: int) -> np.ndarray:
+    """(256,): values of BT.601, which take ``steps`` from a zero of theirs, as 255 take."""
+    full = full_zero + (np.arange(256.0) - zero) * 255 / steps
+    return np.clip(np.rint(full), 0, 255).astype(np.uint8)
 
 
-_FULL_RANGE = _full_range()
+_FULL_LUMA, _FULL_CHROMA = _full_range(16, 219, 0), _full_range(128, 224, 128)
+_STRIP = 64
+"""Rows that fit a processor's cache with all that is made of them on the way."""
 
 
-def _unshared(order: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
-    """4:4:4 in a plane of Y and one of pairs, of which ``order`` tells where V and U are."""
+def _unshared(u: int) -> Callable[[np.ndarray], np.ndarray]:
+    """4:4:4 in a plane of Y and one of pairs, of which number ``u`` is U and the other V."""
 
     def to_rgb(planes: np.ndarray) -> np.ndarray:
         height, width = len(planes) // 3, planes.shape[1]
-        pairs = planes[height:].reshape(height, width, 2)
-        channels = [planes[:height], *(pairs[..., k] for k in order)]
-        return cv2.cvtColor(cv2.LUT(cv2.merge(channels), _FULL_RANGE), cv2.COLOR_YCrCb2RGB)
+        pairs = planes[height:].reshape(height, 2 * width)
+        rgb = np.empty((height, width, 3), np.uint8)
+        for top in range(0, height, _STRIP):
+            below = min(top + _STRIP, height)
+            luma = cv2.LUT(planes[top:below], _FULL_LUMA)
+            chroma = cv2.LUT(pairs[top:below], _FULL_CHROMA).reshape(below - top, width, 2)
+            channels = cv2.split(chroma)
+            full = cv2.merge([luma, channels[1 - u], channels[u]])
+            rgb[top:below] = cv2.cvtColor(full, cv2.COLOR_YCrCb2RGB)
+        return rgb
 
     return to_rgb
 
@@ -223,8 +230,8 @@ TABLE: tuple[Encoding, ...] = (
     _planar(
         "nv61", "4:2:2, a plane of Y and one of VU", 2, (2, 1), _paired(cv2.COLOR_YUV2RGB_YVYU)
     ),
-    _planar("nv24", "4:4:4, a plane of Y and one of UV", 3, (1, 1), _unshared((1, 0))),
-    _planar("nv42", "4:4:4, a plane of Y and one of VU", 3, (1, 1), _unshared((0, 1))),
+    _planar("nv24", "4:4:4, a plane of Y and one of UV", 3, (1, 1), _unshared(0)),
+    _planar("nv42", "4:4:4, a plane of Y and one of VU", 3, (1, 1), _unshared(1)),
 )
 """All that are known.  A value has 8 bits where its description does not say otherwise; YUV is that
 of BT.601, with Y from 16 to 235."""

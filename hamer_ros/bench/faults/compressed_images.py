@@ -33,7 +33,12 @@ def sound(rng: np.random.Generator, with_hands: bool) -> tuple[CompressedImage, 
         rgb = pictures.nothing(rng, *pictures.size(rng))
         kind = str(rng.choice(list(_KINDS)))
     suffix, picture, options = _KINDS[kind](rng, rgb)
-    return _message(suffix, picture, options), (rgb.shape[1], rgb.shape[0])
+    message = _message(suffix, picture, options)
+    if kind == "jpeg without its end":
+        message.data = message.data[: -int(rng.integers(1, 3))]
+    if rng.random() < 0.3:
+        message.format = str(rng.choice(_FORMATS))
+    return message, (rgb.shape[1], rgb.shape[0])
 
 
 def of_rgb(rgb: np.ndarray) -> CompressedImage:
@@ -58,6 +63,17 @@ def damaged(rng: np.random.Generator, image: CompressedImage) -> Broken:
     return damage.__name__.strip("_").replace("_", " "), image, verdict
 
 
+_FORMATS = (
+    *("", "jpeg", "png", "JPG", "rgb8;jpeg compressed", "; compressed"),
+    *("rgb8; jpeg compressed rgb8", "bgr8; png compressed rgb8", "mono16; png compressed "),
+    *(
+        "bayer_rggb8; png compressed ",
+        "bayer_gbrg16; png compressed ",
+        "nv12; jpeg compressed bgr8",
+    ),
+)
+"""None of which makes a picture unusable."""
+
 _Kind = Callable[[np.random.Generator, np.ndarray], tuple[str, np.ndarray, list[int]]]
 
 _KINDS: dict[str, _Kind] = {
@@ -76,10 +92,12 @@ _KINDS: dict[str, _Kind] = {
         rgb[..., ::-1],
         [cv2.IMWRITE_JPEG_RST_INTERVAL, int(rng.integers(1, 9))],
     ),
+    "jpeg without its end": lambda rng, rgb: (".jpg", rgb[..., ::-1], []),
     "grey jpeg": lambda rng, rgb: (".jpg", rgb[..., 0], []),
     "png": lambda rng, rgb: (".png", rgb[..., ::-1], []),
     "grey png": lambda rng, rgb: (".png", rgb[..., 0], []),
     "16 bit png": lambda rng, rgb: (".png", rgb[..., 0].astype(np.uint16) * 257, []),
+    "16 bit colour png": lambda rng, rgb: (".png", rgb.astype(np.uint16) * 16 + 900, []),
     "png with alpha": lambda rng, rgb: (".png", np.dstack([rgb, rgb[..., 0]]), []),
 }
 

@@ -1,13 +1,16 @@
 """Raw images, sound and broken.
 
 What a message must be follows from sensor_msgs/Image: ``step`` is the bytes of a row, at least
-``width`` pixels of the encoding, and ``data`` has ``step * height`` bytes.
+``width`` pixels of the encoding, and ``data`` has ``step * height`` bytes; more where planes of
+colour follow, which ``height`` leaves out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
+import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 
@@ -15,35 +18,49 @@ from hamer_ros.bench.faults import pictures
 from hamer_ros.bench.faults.verdict import BAD_IMAGE, OTHER_SIZE, SOUND, Verdict, broken, doubtful
 from hamer_ros.ros.arrays import to_array
 
+_MOSAICS = ("bayer_rggb", "bayer_bggr", "bayer_gbrg", "bayer_grbg")
+_PLANES = {
+    **dict.fromkeys(("nv12", "nv21", "i420", "yuv420", "yv12"), Fraction(3, 2)),
+    **dict.fromkeys(("nv16", "nv61"), Fraction(2)),
+    **dict.fromkeys(("nv24", "nv42"), Fraction(3)),
+}
+"""Rows of all planes for each of the image, of the encodings that have planes."""
+
 BYTES_PER_PIXEL = {
     **dict.fromkeys(("rgb8", "bgr8", "8UC3"), 3),
-    **dict.fromkeys(("rgba8", "bgra8"), 4),
+    **dict.fromkeys(("rgba8", "bgra8", "8UC4"), 4),
     **dict.fromkeys(("mono8", "8UC1"), 1),
     **dict.fromkeys(("mono16", "16UC1"), 2),
-    **dict.fromkeys(("yuv422", "uyvy", "yuv422_yuy2", "yuyv"), 2),
-    **dict.fromkeys(("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"), 1),
+    **dict.fromkeys(("rgb16", "bgr16", "16UC3"), 6),
+    **dict.fromkeys(("rgba16", "bgra16", "16UC4"), 8),
+    **dict.fromkeys(("yuv422", "uyvy", "yuv422_yuy2", "yuyv", "yvyu"), 2),
+    **dict.fromkeys((f"{mosaic}8" for mosaic in _MOSAICS), 1),
+    **dict.fromkeys((f"{mosaic}16" for mosaic in _MOSAICS), 2),
+    **dict.fromkeys(_PLANES, 1),
 }
-"""Of the encodings that the README promises."""
+"""Along a row, of the encodings that the README promises."""
 
-PAIRED = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv")
+PAIRED = ("yuv422", "uyvy", "yuv422_yuy2", "yuyv", "yvyu", "nv16", "nv61")
 """Encodings in which two pixels share their colour, so that a width is even."""
+PAIRED_ROWS = ("nv12", "nv21", "i420", "yuv420", "yv12")
+"""Encodings in which four do, so that a height is even as well."""
 
 STRANGE_ENCODINGS = (
     "",
     " ",
     "rgb9",
-    "RGB8",
+    "RGB9",
     "rgb8 ",
     "rgb8\n",
     "rgb8; jpeg compressed",
-    "16UC3",
+    "16SC3",
     "32FC1",
     "64FC4",
     "8UC",
     "8UC0",
     "8UC5",
-    "nv12",
-    "bayer_rggb16",
+    "nv12m",
+    "bayer_rggb32",
     "../../etc/passwd",
     "%s%n{0}{}",
     "\u200brgb8",
@@ -61,11 +78,18 @@ def sound(rng: np.random.Generator, with_hands: bool) -> Image:
         return _of_hands(rng)
     width, height = pictures.size(rng)
     encoding = str(rng.choice(list(BYTES_PER_PIXEL)))
-    if encoding in PAIRED:
-        width += width % 2
-    step = width * BYTES_PER_PIXEL[encoding] + _padding(rng)
-    pixels = np.resize(pictures.nothing(rng, width, height), step * height)
+    width += width % _even(encoding)[0]
+    height += height % _even(encoding)[1]
+    padding = _padding(rng)
+    step = width * BYTES_PER_PIXEL[encoding] + padding + padding % _even(encoding)[0]
+    size = int(_PLANES.get(encoding, 1) * step * height)
+    pixels = np.resize(pictures.nothing(rng, width, height), size)
     return _image(width, height, encoding, step, pixels, int(rng.integers(2)))
+
+
+def _even(encoding: str) -> tuple[int, int]:
+    """A width and a height are multiples of these."""
+    return (2 if encoding in PAIRED + PAIRED_ROWS else 1), (2 if encoding in PAIRED_ROWS else 1)
 
 
 def of_rgb(rgb: np.ndarray) -> Image:
@@ -94,12 +118,24 @@ def _of_hands(rng: np.random.Generator) -> Image:
         "rgba8": lambda: np.dstack([rgb, alpha]),
         "bgra8": lambda: np.dstack([rgb[..., ::-1], alpha]),
         "mono8": lambda: rgb.mean(-1).astype(np.uint8),
+        "RGB8": lambda: rgb,
+        "mono16": lambda: rgb[..., 1].astype(np.uint16) * 16,
+        "rgb16": lambda: rgb.astype(np.uint16) * 100 + 2000,
+        "nv12": lambda: _nv12(rgb),
     }
     encoding = str(rng.choice(list(ways)))
-    pixels = ways[encoding]().reshape(height, -1)
-    padding = _padding(rng)
-    pixels = np.pad(pixels, ((0, 0), (0, padding)))
+    pixels = ways[encoding]()
+    pixels = np.ascontiguousarray(pixels.reshape(len(pixels), -1)).view(np.uint8)
+    pixels = np.pad(pixels, ((0, 0), (0, 2 * _padding(rng))))
     return _image(width, height, encoding, pixels.shape[1], pixels, 0)
+
+
+def _nv12(rgb: np.ndarray) -> np.ndarray:
+    """(3 H / 2, W) uint8: Y, and below it pairs of U and V."""
+    height, width = rgb.shape[:2]
+    planes = cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_I420)
+    u, v = planes[height:].reshape(2, -1)
+    return np.concatenate([planes[:height], np.stack([u, v], -1).reshape(-1, width)])
 
 
 def _image(
@@ -120,8 +156,27 @@ def _padding(rng: np.random.Generator) -> int:
     return int(rng.integers(1, 65)) if rng.random() < 0.3 else 0
 
 
+def _bytes_per_pixel(image: Image) -> int:
+    """Of a known encoding, in any letter case."""
+    return BYTES_PER_PIXEL.get(image.encoding) or BYTES_PER_PIXEL[image.encoding.lower()]
+
+
 def _row(image: Image) -> int:
-    return image.width * BYTES_PER_PIXEL[image.encoding]
+    return image.width * _bytes_per_pixel(image)
+
+
+def _fits(image: Image) -> bool:
+    """Whether a message is right; one whose step is that of all planes together is."""
+    planes, (across, down) = _PLANES.get(image.encoding, 1), _even(image.encoding)
+    if image.width % across or image.height % down:
+        return False
+    if planes != 1 and image.step * image.height == len(image.data):
+        return len(image.data) == planes * _row(image) * image.height
+    return (
+        _row(image) <= image.step
+        and planes * image.step * image.height <= len(image.data)
+        and not (down == 2 and image.step % 2)
+    )
 
 
 def _no_width(_: np.random.Generator, image: Image) -> None:
@@ -155,7 +210,7 @@ def _height_too_large(rng: np.random.Generator, image: Image) -> None:
 
 def _large_header_with_little_data(rng: np.random.Generator, image: Image) -> None:
     image.width, image.height = map(int, rng.choice([[4000, 3000], [60_000, 60_000], [_MAX, _MAX]]))
-    image.step = min(image.width * BYTES_PER_PIXEL[image.encoding], _MAX)
+    image.step = min(_row(image), _MAX)
 
 
 def _data_cut(rng: np.random.Generator, image: Image) -> None:
@@ -186,15 +241,23 @@ def _encoding_of_random_text(rng: np.random.Generator, image: Image) -> None:
 
 def _encoding_of_another_image(rng: np.random.Generator, image: Image) -> Verdict:
     image.encoding = str(rng.choice(list(BYTES_PER_PIXEL)))
-    fits = _row(image) <= image.step and not (image.encoding in PAIRED and image.width % 2)
-    return SOUND if fits else broken(BAD_IMAGE)
+    return SOUND if _fits(image) else broken(BAD_IMAGE)
 
 
 def _odd_width_of_paired_pixels(rng: np.random.Generator, image: Image) -> None:
-    image.encoding = str(rng.choice(PAIRED))
+    image.encoding = str(rng.choice(PAIRED + PAIRED_ROWS))
     image.width = 2 * int(rng.integers(0, 40)) + 1
+    image.height += image.height % 2
     image.step = 2 * image.width
-    image.data = to_array("B", np.zeros(image.step * image.height))
+    image.data = to_array("B", np.zeros(2 * image.step * image.height))
+
+
+def _odd_height_of_paired_rows(rng: np.random.Generator, image: Image) -> None:
+    image.encoding = str(rng.choice(PAIRED_ROWS))
+    image.width += image.width % 2
+    image.height = 2 * int(rng.integers(0, 40)) + 1
+    image.step = image.width
+    image.data = to_array("B", np.zeros(2 * image.step * image.height))
 
 
 def _any_header(rng: np.random.Generator, image: Image) -> Verdict:
@@ -220,5 +283,6 @@ _DAMAGES: tuple[Callable[[np.random.Generator, Image], Verdict | None], ...] = (
     _encoding_of_random_text,
     _encoding_of_another_image,
     _odd_width_of_paired_pixels,
+    _odd_height_of_paired_rows,
     _any_header,
 )
