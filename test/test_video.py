@@ -152,6 +152,17 @@ def test_rubbish_is_refused_in_words_and_the_next_keyframe_heals(kind):
     assert check(images) == [0, 1, 2, *range(GOP, 20)]
 
 
+def test_an_encoder_that_always_errs_in_a_remark_is_read_all_the_same():
+    """A message of supplemental information that is shorter than it says, in every keyframe."""
+    remark = b"\0\0\0\1\x06\x05\xf0abc\x80"
+    packets = [
+        (n, flags, remark * flags + data) for n, flags, data in encoded("h264", 5 * GOP - 14)
+    ]
+    images, refused = play(VideoDecoder(), packets, "h264")
+    assert refused == 3
+    assert check(images) == list(range(3 * GOP, 5 * GOP - 14))
+
+
 def test_another_resolution_is_followed_at_its_keyframe():
     decoder = VideoDecoder()
     images = play(decoder, encoded("h264"), "h264")[0]

@@ -12,9 +12,9 @@ _BELOW, _ABOVE = 0.25, 0.06
 between them: a picture that is dark somewhere keeps its own black, and the clipped ones are few."""
 _NARROWEST = 255.0
 """Values that are spread over all greys at the least: a step of the sensor is a step of grey."""
-_STEADY_PART = 1 / 16
-"""The same as a part of the values, which have an offset on thermal cameras: 1.8 kelvin of 29300
-hundredths are no picture of their own."""
+_STEADY_PART = 1 / 64
+"""The same as a part of the values, for where a sensor's 12 bits are the upper ones of 16 noise is
+large as well; of a thermal camera's hundredths of a kelvin it is 5 kelvin."""
 _SAMPLES = 16_384
 """Pixels that are looked at, about."""
 _FOLLOW = 0.1

@@ -26,6 +26,8 @@ _KEPT = 64
 """Tags of packets whose images have not come; more than any encoder holds back."""
 _COUNTED = 8
 """Packets in a row whose numbers went up by one: from then on a gap is a loss."""
+_TRIED = 3
+"""Keyframes in a row that must fail before the decoder is told to overlook errors."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class VideoDecoder(Generic[Tag]):
         self._waiting = True
         self._number: int | None = None
         self._in_a_row = 0
+        self._failed_keyframes = 0
 
     @property
     def waiting(self) -> bool:
@@ -121,17 +124,24 @@ class VideoDecoder(Generic[Tag]):
             self._tags.popitem(last=False)
         try:
             frames = self._context.decode(packet)
-            return [
+            images = [
                 VideoImage(frame.to_ndarray(format="rgb24"), self._tags.pop(frame.pts))
                 for frame in frames
                 if frame.pts in self._tags
             ]
         except (self._av.error.FFmpegError, ValueError, NotImplementedError) as error:
-            self._begin_anew()
+            self._failed_keyframes += key
+            if self._failed_keyframes < _TRIED:
+                self._begin_anew()
+            else:  # what the encoder always does cannot be damage
+                self._open(self._context.name, {})
             raise ImageError(
                 f"{self._codec.name} packet of {len(data)} bytes cannot be decoded ({error}); "
                 "waiting for the next keyframe"
             ) from error
+        if key:
+            self._failed_keyframes = 0
+        return images
 
     def _choose(self, encoding: str) -> None:
         """Take the decoder of an encoding; anew where it is another one."""
@@ -145,16 +155,17 @@ class VideoDecoder(Generic[Tag]):
             decoder = next((name for name in codec.decoders if name in there), None)
             if decoder is None:
                 raise ImageError(f"video's encoding is '{encoding}', which this PyAV cannot decode")
-            self._context = self._av.CodecContext.create(decoder, "r")
-            # Threads that take an image each would hold back as many images.
-            self._context.thread_type = "SLICE"
-            self._context.options = {
-                "err_detect": "explode",  # rather than images that were made up
-                "max_pixels": str(MAX_PIXELS),
-                **({"max_frame_delay": "1"} if decoder == "libdav1d" else {}),
-            }
             self._codec = codec
-            self._begin_anew()
+            self._open(decoder, {"err_detect": "explode"})  # rather than what was made up
+
+    def _open(self, decoder: str, options: dict[str, str]) -> None:
+        self._context = self._av.CodecContext.create(decoder, "r")
+        # Threads that take an image each would hold back as many images.
+        self._context.thread_type = "SLICE"
+        no_delay = {"max_frame_delay": "1"} if decoder == "libdav1d" else {}
+        self._context.options = {"max_pixels": str(MAX_PIXELS), **no_delay, **options}
+        self._failed_keyframes = 0
+        self._begin_anew()
 
     def _begin_anew(self) -> None:
         if self._context.is_open:
