@@ -1,35 +1,35 @@
 """The camera: from metres in its optical frame to pixels and back.
 
-Lens models are those of ``sensor_msgs/CameraInfo``:
-
-none
-    The pinhole, u = fx x/z + cx, v = fy y/z + cy (also what a rectified image has).
-plumb_bob, rational_polynomial
-    Brown-Conrady with up to three (k1 k2 p1 p2 k3) or six radial terms (k1 k2 p1 p2 k3 k4 k5 k6),
-    as in OpenCV's calib3d.
-equidistant
-    The fisheye of Kannala and Brandt (PAMI 2006), k1 k2 k3 k4, as in OpenCV's fisheye.
+A point has the coordinates x/z, y/z on the plane z = 1.  A lens bends them (`lenses` has the
+models of ``sensor_msgs/CameraInfo``; ``none`` is the pinhole, also what a rectified image has), and
+then u = fx x' + skew y' + cx, v = fy y' + cy.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hamer_ros.lenses import distort, mirror_coefficients, turn_coefficients, undistort
 from hamer_ros.rotations import rotation_between
 
 COEFFICIENTS = {
     "none": (0,),
     "plumb_bob": (0, 4, 5),
-    "rational_polynomial": (0, 8),
+    "rational_polynomial": (0, 8, 12, 14),
     "equidistant": (0, 4),
 }
 """How many distortion coefficients each lens model may have."""
+
+GUESS_SIGMA = 0.15
+"""Relative standard deviation of a focal length that comes from a guessed field of view.
+
+Data sheets of webcams, laptops, telephones and depth cameras say 55 to 90 degrees, but for 70
+degrees they may mean the diagonal (63 from left to right, 15 % in focal length), and a video mode
+may cut a margin off (5 to 20 %).  Who has no data sheet and takes 60 degrees is off by 15 % in the
+focal length at 67 or at 53."""
 
 MAX_SLOPE = 1000.0
 """Greatest tangent of the angle between the optical axis and the image's edge, 0.06 degrees short
@@ -96,6 +96,10 @@ class CameraModel:
             value = getattr(self, name)
             if not math.isfinite(value):
                 raise CameraError(f"{name} is {value}; the principal point must be finite")
+        if not abs(self.skew) <= self.fx:  # NaN is not, either
+            raise CameraError(f"skew is {self.skew}; it is at most fx, {self.fx:g}, either way")
+        if not 0 <= self.focal_sigma < math.inf:
+            raise CameraError(f"focal_sigma is {self.focal_sigma}; it is relative, 0 or more")
         if self.lens not in COEFFICIENTS:
             known = ", ".join(COEFFICIENTS)
             raise CameraError(f"distortion model is '{self.lens}'; known are: {known}")
@@ -141,49 +145,21 @@ class CameraModel:
             )
 
     @classmethod
-    def from_fov(cls, width: int, height: int, horizontal_fov: float) -> CameraModel:
-        """A guess for a camera of which only the horizontal field of view (radians) is known."""
-        focal = 0.5 * width / math.tan(0.5 * horizontal_fov)
-        return cls(width, height, focal, focal, 0.5 * (width - 1), 0.5 * (height - 1))
+    def from_fov(
+        cls, width: int, height: int, horizontal_fov: float, focal_sigma: float = 0.0
+    ) -> CameraModel:
+        """A camera of which only the horizontal field of view (radians) is known.
 
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> CameraModel:
-        """Read the calibration file that ROS' camera_calibration writes (raw image, K and D).
-
-        Raises:
-            CameraError: the file lacks a field or holds an unusable value.
+        focal_sigma: how far it may be off, as in the class; `GUESS_SIGMA` where it is a guess.
         """
-        import yaml  # noqa: PLC0415 - of a calibration file only
-
-        content = yaml.safe_load(Path(path).read_text())
-        try:
-            return cls._from_calibration(content)
-        except (KeyError, TypeError, IndexError) as error:
-            raise CameraError(
-                f"{path}: {error!r}; needs image_width, image_height, camera_matrix.data (9), "
-                "distortion_model and distortion_coefficients.data"
-            ) from error
-        except CameraError as error:
-            raise CameraError(f"{path}: {error}") from error
-
-    @classmethod
-    def _from_calibration(cls, content: Mapping[str, Any]) -> CameraModel:
-        k = [float(v) for v in content["camera_matrix"]["data"]]
-        return cls(
-            int(content["image_width"]),
-            int(content["image_height"]),
-            fx=k[0],
-            fy=k[4],
-            cx=k[2],
-            cy=k[5],
-            lens=content["distortion_model"],
-            distortion=tuple(float(v) for v in content["distortion_coefficients"]["data"]),
-        )
+        focal = 0.5 * width / math.tan(0.5 * horizontal_fov)
+        cx, cy = 0.5 * (width - 1), 0.5 * (height - 1)
+        return cls(width, height, focal, focal, cx, cy, focal_sigma=focal_sigma)
 
     @property
     def matrix(self) -> np.ndarray:
         """(3, 3) K."""
-        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+        return np.array([[self.fx, self.skew, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
 
     @property
     def is_pinhole(self) -> bool:
@@ -209,17 +185,26 @@ class CameraModel:
         pinhole[..., 0, 2], pinhole[..., 1, 2] = -a / z, -b / z
         focal = np.array([self.fx, self.fy])
         pixels = distorted * focal + np.array([self.cx, self.cy])
-        jacobian = pinhole if self.is_pinhole else slope @ pinhole
-        return pixels, focal[:, None] * jacobian
+        jacobian = focal[:, None] * (pinhole if self.is_pinhole else slope @ pinhole)
+        if self.skew:
+            pixels[..., 0] += self.skew * distorted[..., 1]
+            jacobian[..., 0, :] += self.skew / self.fy * jacobian[..., 1, :]
+        return pixels, jacobian
 
     def unproject(self, pixels: np.ndarray) -> np.ndarray:
         """(..., 2) pixels -> (..., 3) unit viewing rays in the camera frame, finite everywhere."""
-        pixels = np.asarray(pixels, float)
-        plane = (pixels - [self.cx, self.cy]) / [self.fx, self.fy]
+        plane = self.sensor_plane(pixels)
         if not self.is_pinhole:
-            plane = self._undistort(plane)
+            plane = undistort(plane, self.lens, self.distortion)
         rays = np.concatenate([plane, np.ones((*plane.shape[:-1], 1))], -1)
         return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+
+    def sensor_plane(self, pixels: np.ndarray) -> np.ndarray:
+        """(..., 2) pixels -> (..., 2) where they lie on the plane z = 1, bent by the lens."""
+        plane = (np.asarray(pixels, float) - [self.cx, self.cy]) / [self.fx, self.fy]
+        if self.skew:
+            plane[..., 0] -= self.skew / self.fx * plane[..., 1]
+        return plane
 
     def view_towards(self, pixel: np.ndarray) -> View:
         """The virtual camera that looks straight at a pixel (2,)."""
@@ -230,99 +215,58 @@ class CameraModel:
         focal = math.sqrt(abs(np.linalg.det(jacobian @ rotation[:, :2])))
         return View(rotation, focal)
 
+    def resized(self, width: int, height: int, focal_sigma: float | None = None) -> CameraModel:
+        """The camera of the same picture in another number of pixels.
+
+        focal_sigma: as in the class; None keeps it.
+        """
+        across, down = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=across * self.fx,
+            fy=down * self.fy,
+            cx=across * (self.cx + 0.5) - 0.5,  # the first pixel's centre is 0
+            cy=down * (self.cy + 0.5) - 0.5,
+            skew=across * self.skew,
+            focal_sigma=self.focal_sigma if focal_sigma is None else focal_sigma,
+        )
+
+    def mirrored(self) -> CameraModel:
+        """The camera of the picture flipped left to right; its x axis points the other way."""
+        return replace(
+            self,
+            cx=self.width - 1 - self.cx,
+            skew=-self.skew,
+            distortion=mirror_coefficients(self.lens, self.distortion),
+        )
+
+    def turned(self) -> CameraModel:
+        """The camera of the picture turned clockwise by a quarter; its axes turn along.
+
+        Raises:
+            CameraError: it has a skew or a tilted sensor, which cannot be told so of the result.
+        """
+        if self.skew:
+            raise CameraError(f"skew is {self.skew:g}; a skewed image cannot be turned")
+        try:
+            distortion = turn_coefficients(self.lens, self.distortion)
+        except ValueError as error:
+            raise CameraError(f"distortion is {self.distortion}: {error}") from error
+        return replace(
+            self,
+            width=self.height,
+            height=self.width,
+            fx=self.fy,
+            fy=self.fx,
+            cx=self.height - 1 - self.cy,
+            cy=self.cx,
+            distortion=distortion,
+        )
+
     def _distort(self, plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ideal plane coordinates (..., 2) -> distorted ones and the (..., 2, 2) derivative."""
         if self.is_pinhole:
             return plane, np.broadcast_to(np.eye(2), (*plane.shape[:-1], 2, 2))
-        if self.lens == "equidistant":
-            return _fisheye(plane, self.distortion)
-        return _brown_conrady(plane, self.distortion)
-
-    def _undistort(self, distorted: np.ndarray) -> np.ndarray:
-        """Newton's method on `_distort`: quadratic, so a few steps reach rounding."""
-        if self.lens == "equidistant":
-            return _fisheye_inverse(distorted, self.distortion)
-        plane = distorted.copy()
-        for _ in range(20):
-            with np.errstate(all="ignore"):
-                value, slope = self._distort(plane)
-                step = _solve(slope, distorted - value)
-            # Outside of the calibrated field the polynomial may fold over: keep the step small
-            # there rather than jump to another branch, and stay where there is none.
-            step = np.clip(np.nan_to_num(step), -0.3, 0.3)
-            plane = plane + step
-            if np.all(np.abs(step) < 1e-13):
-                break
-        return plane
-
-
-def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Cramer's rule for (..., 2, 2) x = (..., 2); not finite where the matrix is singular."""
-    a, b, c, d = (matrix[..., i, j] for i in (0, 1) for j in (0, 1))
-    x, y = vector[..., 0], vector[..., 1]
-    return np.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]
-
-
-def _brown_conrady(plane: np.ndarray, d: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """OpenCV's model: (x', y') = (x, y) g(r^2) + tangential terms, with its derivative."""
-    k1, k2, p1, p2, k3, k4, k5, k6 = (*d, *([0.0] * (8 - len(d))))
-    x, y = plane[..., 0], plane[..., 1]
-    r2 = x * x + y * y
-    top = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    bottom = 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
-    g = top / bottom
-    dtop = k1 + r2 * (2 * k2 + r2 * 3 * k3)
-    dbottom = k4 + r2 * (2 * k5 + r2 * 3 * k6)
-    dg = (dtop - g * dbottom) / bottom  # dg/d(r^2)
-    distorted = np.stack(
-        [
-            x * g + 2 * p1 * x * y + p2 * (r2 + 2 * x * x),
-            y * g + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y,
-        ],
-        -1,
-    )
-    slope = np.empty((*plane.shape[:-1], 2, 2))
-    slope[..., 0, 0] = g + 2 * x * x * dg + 2 * p1 * y + 6 * p2 * x
-    slope[..., 0, 1] = 2 * x * y * dg + 2 * p1 * x + 2 * p2 * y
-    slope[..., 1, 0] = slope[..., 0, 1]
-    slope[..., 1, 1] = g + 2 * y * y * dg + 6 * p1 * y + 2 * p2 * x
-    return distorted, slope
-
-
-def _fisheye(plane: np.ndarray, d: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Kannala-Brandt: r' = theta (1 + k1 theta^2 + k2 theta^4 + ...), theta = atan r."""
-    r = np.linalg.norm(plane, axis=-1)
-    theta = np.arctan(r)
-    bent, dbent = _theta_polynomial(theta, d)
-    small = r < 1e-8
-    safe = np.where(small, 1.0, r)
-    ratio = np.where(small, 1.0, bent / safe)
-    # d(ratio)/dr / r, so that the derivative is ratio I + (d ratio/dr / r) p p^T
-    curl = np.where(small, 0.0, (dbent / (1 + r * r) - ratio) / safe**2)
-    slope = curl[..., None, None] * (plane[..., :, None] * plane[..., None, :])
-    slope += ratio[..., None, None] * np.eye(2)
-    return plane * ratio[..., None], slope
-
-
-def _fisheye_inverse(distorted: np.ndarray, d: tuple[float, ...]) -> np.ndarray:
-    """Newton on the angle, held below 90 degrees: a plane z = 1 has no points beyond."""
-    bent = np.linalg.norm(distorted, axis=-1)
-    theta = np.minimum(bent, 1.5)
-    for _ in range(20):
-        with np.errstate(all="ignore"):
-            value, slope = _theta_polynomial(theta, d)
-            step = (bent - value) / np.maximum(slope, 1e-3)
-        step = np.clip(np.nan_to_num(step), -0.3, 0.3)
-        theta = np.clip(theta + step, 0.0, 1.55)
-        if np.all(np.abs(step) < 1e-14):
-            break
-    scale = np.where(bent < 1e-8, 1.0, np.tan(theta) / np.where(bent < 1e-8, 1.0, bent))
-    return distorted * scale[..., None]
-
-
-def _theta_polynomial(theta: np.ndarray, d: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    k1, k2, k3, k4 = d or (0.0,) * 4
-    t2 = theta * theta
-    value = theta * (1 + t2 * (k1 + t2 * (k2 + t2 * (k3 + t2 * k4))))
-    slope = 1 + t2 * (3 * k1 + t2 * (5 * k2 + t2 * (7 * k3 + t2 * 9 * k4)))
-    return value, slope
+        return distort(plane, self.lens, self.distortion)

@@ -425,8 +425,19 @@ def test_the_camera_publishes_the_intrinsics_that_the_node_reads(tmp_path):
         parse_camera(CAMERA)(640, 480),
         CameraModel(640, 480, 500, 510, 320, 240, "plumb_bob", (0.1, 0.01, 0.001, 0.002, 0.0)),
         CameraModel(640, 480, 300, 300, 320, 240, "equidistant", (0.1, 0.01, 0.0, 0.0)),
+        CameraModel(640, 480, 500, 510, 320, 240, skew=20.0),
     ):
-        assert node_side.camera_from_info(camera.camera_info(model), rectified=False) == model
+        read = node_side.read_intrinsics(
+            camera.camera_info(model),
+            model.width,
+            model.height,
+            rectified=False,
+            scale_camera_info=False,
+            mirrored=False,
+            assumed_horizontal_fov=0.0,
+        )
+        assert read.camera == model
+        assert read.remarks == ()
 
 
 def python(code: str) -> list[str]:

@@ -18,7 +18,7 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 
 from hamer_ros.camera import COEFFICIENTS, CameraError
-from hamer_ros.ros.camera_info import camera_from_info
+from hamer_ros.ros.camera_info import read_intrinsics
 from hamer_ros.ros.encodings import ENCODINGS
 from hamer_ros.ros.images import (
     MAX_PIXELS,
@@ -173,7 +173,7 @@ def test_segments_and_filling_before_the_frame_header_are_skipped():
 def infos(draw: st.DrawFn) -> CameraInfo:
     """A CameraInfo of ordinary numbers, of which some are any at all."""
     lens = draw(st.sampled_from(["", *COEFFICIENTS, "thin_prism"]))
-    count = draw(st.sampled_from([0, 4, 5, 8]))
+    count = draw(st.sampled_from([0, 4, 5, 8, 12, 14]))
     usual = {
         "k": [60.0, 0, 32, 0, 60, 24, 0, 0, 1],
         "p": [60.0, 0, 32, 0, 0, 60, 24, 0, 0, 0, 1, 0],
@@ -191,10 +191,23 @@ def infos(draw: st.DrawFn) -> CameraInfo:
     return CameraInfo(distortion_model=lens, roi=RegionOfInterest(**roi), **numbers, **fields)
 
 
-@given(infos(), st.booleans(), arrays.arrays(float, (5, 2), elements=st.floats(-1e4, 1e4)))
-def test_any_intrinsics_are_refused_or_give_every_pixel_a_ray(info, rectified, pixels):
+@given(
+    infos(),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    arrays.arrays(float, (5, 2), elements=st.floats(-1e4, 1e4)),
+)
+def test_any_intrinsics_are_refused_or_give_every_pixel_a_ray(info, switches, pixels):
+    rectified, scale, mirrored = switches
     try:
-        camera = camera_from_info(info, rectified=rectified)
+        camera = read_intrinsics(
+            info,
+            64,
+            48,
+            rectified=rectified,
+            scale_camera_info=scale,
+            mirrored=mirrored,
+            assumed_horizontal_fov=0.0,
+        ).camera
     except CameraError:
         return
     rays = camera.unproject(pixels)

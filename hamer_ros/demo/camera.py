@@ -143,7 +143,7 @@ def main(arguments: list[str]) -> None:
     if source.live:
         frames, period = recorded(frames, options.recording, source.rate), 0.0
     rclpy.init()
-    node = DemoCamera(parse_camera(options.camera))
+    node = DemoCamera(parse_camera(options.camera, source.orientations))
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     while not node.is_awaited:

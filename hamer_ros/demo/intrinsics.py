@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.calibration_files import read_calibration
+from hamer_ros.camera import GUESS_SIGMA, CameraError, CameraModel
+from hamer_ros.demo.orientation import camera_of_picture
 
 GUESSED_FOV = 60.0
 """Degrees from left to right, about that of a telephone's or a laptop's camera."""
@@ -15,33 +17,43 @@ CameraOfSize = Callable[[int, int], CameraModel]
 """(width, height) of an image in pixels -> its camera; raises CameraError."""
 
 
-def parse_camera(text: str | None) -> CameraOfSize:
+def parse_camera(text: str | None, orientations: frozenset[int] | None = None) -> CameraOfSize:
     """Understand the user's option.
 
-    text: ``fx,fy,cx,cy`` in pixels, the path of a calibration file of ROS' camera_calibration, or
-        None for a guess.
+    text: ``fx,fy,cx,cy`` in pixels, the path of a calibration file (`read_calibration`), or None
+        for a guess.
+    orientations: Exif's, of the pictures to come, with which intrinsics of the sensor are turned.
+        Where they are not known, size or principal point tell whether a picture was turned, and it
+        is taken for one by a telephone held upright.
 
     Raises:
         CameraError: neither four numbers nor a file with a usable calibration.
     """
     if text is None:
-        return lambda width, height: CameraModel.from_fov(width, height, math.radians(GUESSED_FOV))
-    if Path(text).is_file():
-        calibrated = CameraModel.from_yaml(text)
-        return lambda width, height: _of_size(calibrated, width, height, text)
+        fov = math.radians(GUESSED_FOV)
+        return lambda width, height: CameraModel.from_fov(width, height, fov, GUESS_SIGMA)
+    if "," in text and not Path(text).exists():
+        camera, is_sized, name = _of_numbers(text), False, "camera"
+    else:
+        calibration = read_calibration(text)
+        camera, is_sized, name = calibration.camera, calibration.is_sized, text
+
+    def of_size(width: int, height: int) -> CameraModel:
+        try:
+            return camera_of_picture(camera, is_sized, width, height, orientations)
+        except CameraError as error:
+            raise CameraError(f"{name}: {error}") from error
+
+    return of_size
+
+
+def _of_numbers(text: str) -> CameraModel:
+    """The camera of four numbers, its size about twice its principal point."""
     try:
         fx, fy, cx, cy = (float(part) for part in text.split(","))
     except ValueError:
         raise CameraError(
             f"camera '{text}' is neither fx,fy,cx,cy (four numbers, pixels) nor a calibration file"
         ) from None
-    CameraModel(1, 1, fx, fy, cx, cy)  # complains now, not when the first image is played
-    return lambda width, height: CameraModel(width, height, fx, fy, cx, cy)
-
-
-def _of_size(camera: CameraModel, width: int, height: int, path: str) -> CameraModel:
-    if (camera.width, camera.height) != (width, height):
-        raise CameraError(
-            f"{path} is for images of {camera.width}x{camera.height}, this one is {width}x{height}"
-        )
-    return camera
+    CameraModel(1, 1, fx, fy, cx, cy)  # complains of what is not finite
+    return CameraModel(max(1, round(2 * cx)), max(1, round(2 * cy)), fx, fy, cx, cy)

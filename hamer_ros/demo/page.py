@@ -79,16 +79,7 @@ def _fitted(page: Page) -> Page:
     height, width = page.rgb.shape[:2]
     factor = min(max(1.0, _LEAST_WIDTH / width), _MOST_WIDTH / width, _MOST_HEIGHT / height)
     rgb = scaled(page.rgb, factor)
-    camera = page.camera
-    resized = replace(
-        camera,
-        width=rgb.shape[1],
-        height=rgb.shape[0],
-        fx=factor * camera.fx,
-        fy=factor * camera.fy,
-        cx=factor * (camera.cx + 0.5) - 0.5,  # the top-left pixel's centre is (0, 0)
-        cy=factor * (camera.cy + 0.5) - 0.5,
-    )
+    resized = page.camera.resized(rgb.shape[1], rgb.shape[0])
     hands = tuple(
         replace(hand, keypoints=factor * (hand.keypoints + 0.5) - 0.5) for hand in page.hands
     )

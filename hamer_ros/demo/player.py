@@ -88,7 +88,8 @@ def main() -> None:
         if options.source is None:
             source, camera = rendered(options.rate or CLIP_RATE), parse_camera(CAMERA)
         else:
-            source, camera = endless(options.source, options.rate), parse_camera(options.camera)
+            source = endless(options.source, options.rate)
+            camera = parse_camera(options.camera, source.orientations)
         _spin(source, camera)
     except (CameraError, SourceError) as error:
         sys.exit(f"hamer_camera: {error}")

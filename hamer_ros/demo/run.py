@@ -129,7 +129,9 @@ def _given(text: str, request: Request) -> Programme:
         arguments += ["--rate", str(request.rate)]
     if request.seconds is not None:
         arguments += ["--seconds", str(request.seconds)]
-    return Programme(source, arguments, parse_camera(request.camera), told, None)
+    return Programme(
+        source, arguments, parse_camera(request.camera, source.orientations), told, None
+    )
 
 
 def _rendered(request: Request, path: Path, workers: Executor) -> Programme:

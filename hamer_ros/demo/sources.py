@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from hamer_ros.demo.orientation import UPRIGHT, orientation_of
 
 RATE = 30.0
 """Frames per second of a source that has no rate of its own."""
@@ -22,6 +26,14 @@ STILL_SECONDS = 3.0
 
 LIVE_SECONDS = 10.0
 """For how long a live camera is played."""
+
+_STRETCHED = (0.5, 99.5)
+"""Percentiles of a picture of more than 8 bits that become black and white."""
+
+_VIDEO_TURNS = {90: 6, 180: 3, 270: 8}
+"""Degrees by which FFmpeg turns a video's frames clockwise -> Exif's orientation."""
+
+_OF_ANY_KIND = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 
 _IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
@@ -40,6 +52,7 @@ class Source:
     stills: whether it consists of photographs, each played for a while, one after the other.
     frames: begins to play; (H, W, 3) uint8 RGB each.  A photograph is the same array each time.
         Raises SourceError when something turns out to be unreadable.
+    orientations: Exif's, of all that is played, which is upright by now.
     """
 
     name: str
@@ -47,14 +60,16 @@ class Source:
     live: bool
     stills: bool
     frames: Callable[[], Iterator[np.ndarray]]
+    orientations: frozenset[int] = frozenset({UPRIGHT})
 
 
 def open_source(text: str, rate: float | None = None, seconds: float | None = None) -> Source:
     """Find out what the user means.
 
     text: path of an image, a folder of images, a video or a stack of frames (``.npy`` with
-        (N, H, W, 3) uint8 RGB), or the number of a camera of this machine.  The images of a folder
-        are a recording if all have one size, otherwise photographs.
+        (N, H, W, 3) uint8 RGB), or a camera of this machine by its number or device.  The images
+        of a folder are a recording if all have one size, otherwise photographs; they are played
+        in the order that people count in, 9 before 10.
     rate: frames per second; by default a video's own, `STILL_RATE` of photographs, otherwise
         `RATE`.
     seconds: how much to play; by default all of a recording, `STILL_SECONDS` of each photograph
@@ -63,17 +78,22 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
     Raises:
         SourceError: nothing there, or nothing that can be read.
     """
-    path = Path(text)
-    if path.is_dir():
-        return _folder(path, rate, seconds)
-    if path.is_file():
-        if path.suffix.lower() == ".npy":
-            return _stack(path, rate or RATE, seconds)
-        if path.suffix.lower() in _IMAGE_SUFFIXES:
-            return _stills([path], rate or STILL_RATE, seconds)
-        return _video(path, rate, seconds)
     if text.isdecimal():
-        return _live(int(text), rate or RATE, seconds)
+        return _live(f"/dev/video{int(text)}", rate or RATE, seconds)
+    path = Path(text)
+    if text.startswith("/dev/") or path.is_char_device():
+        return _live(text, rate or RATE, seconds)
+    try:
+        if path.is_dir():
+            return _folder(path, rate, seconds)
+        if path.is_file():
+            if path.suffix.lower() == ".npy":
+                return _stack(path, rate or RATE, seconds)
+            if path.suffix.lower() in _IMAGE_SUFFIXES:
+                return _stills([path], rate or STILL_RATE, seconds)
+            return _video(path, rate, seconds)
+    except OSError as error:
+        raise SourceError(f"{text} cannot be read: {error.strerror or error}") from error
     raise SourceError(
         f"'{text}' does not exist; give an image, a folder, a video or a camera number"
     )
@@ -85,31 +105,73 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         SourceError: it is not an image that OpenCV reads.
     """
-    bgr = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr is None:
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[np.ndarray, int]:
+    """The image, upright, and Exif's orientation of what is stored."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+    image = _decoded(path, data, _OF_ANY_KIND)
+    has_orientation = path.suffix.lower() in {".tif", ".tiff"} or b"exif" in data.tobytes().lower()
+    orientation = UPRIGHT
+    if has_orientation:
+        # Every decoder has its own opinion which of its formats it turns: see what it did.
+        stored = _decoded(path, data, _OF_ANY_KIND | cv2.IMREAD_IGNORE_ORIENTATION)
+        orientation = orientation_of(stored, image)
+    return cv2.cvtColor(_eight_bits(image), cv2.COLOR_BGR2RGB), orientation
+
+
+def _decoded(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
+    try:
+        image = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error as error:
+        raise SourceError(f"{path} cannot be read as an image: {error.err}") from error
+    if image is None:
         raise SourceError(f"{path} cannot be read as an image")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+
+
+def _eight_bits(image: np.ndarray) -> np.ndarray:
+    """The same picture as uint8; cameras of 10 to 14 bits leave most of 16 unused."""
+    if image.dtype == np.uint8:
+        return image
+    values = image.astype(np.float32)
+    seen = values[np.isfinite(values)]
+    low, high = np.percentile(seen, _STRETCHED) if seen.size else (0.0, 1.0)
+    stretched = (values - low) * (255.0 / max(high - low, 1e-9))
+    return np.clip(np.nan_to_num(stretched), 0, 255).astype(np.uint8)
 
 
 def _folder(path: Path, rate: float | None, seconds: float | None) -> Source:
-    images = sorted(p for p in path.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES)
+    images = [p for p in path.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES]
+    # What begins with a dot are some systems' notes about the picture of that name.
+    images = sorted((p for p in images if not p.name.startswith(".")), key=_natural)
     if not images:
         kinds = ", ".join(sorted(_IMAGE_SUFFIXES))
         raise SourceError(f"the folder {path} holds no images ({kinds})")
-    shapes = {read_image(image).shape for image in images}
-    if len(images) == 1 or len(shapes) > 1:
+    read = [(image.shape, orientation) for image, orientation in map(_read, images)]
+    if len(images) == 1 or len({shape for shape, _ in read}) > 1:
         return _stills(images, rate or STILL_RATE, seconds)
     chosen = rate or RATE
 
     def play() -> Iterator[np.ndarray]:
         return itertools.islice(map(read_image, images), _count(chosen, seconds))
 
-    return Source(path.name, chosen, live=False, stills=False, frames=play)
+    orientations = frozenset(orientation for _, orientation in read)
+    return Source(path.name, chosen, False, False, play, orientations)
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    """Sorts names as people count: 2.jpg before 10.jpg."""
+    parts = re.split(r"([0-9]+)", path.name.lower())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
 
 
 def _stills(images: list[Path], rate: float, seconds: float | None) -> Source:
-    for image in images:
-        read_image(image)
+    orientations = frozenset(_read(image)[1] for image in images)
     count = round(rate * (STILL_SECONDS if seconds is None else seconds))
 
     def play() -> Iterator[np.ndarray]:
@@ -117,14 +179,15 @@ def _stills(images: list[Path], rate: float, seconds: float | None) -> Source:
             yield from itertools.repeat(read_image(image), max(1, count))
 
     name = images[0].name if len(images) == 1 else images[0].parent.name
-    return Source(name, rate, live=False, stills=True, frames=play)
+    return Source(name, rate, False, True, play, orientations)
 
 
 def _stack(path: Path, rate: float, seconds: float | None) -> Source:
     try:
         frames = np.load(path, mmap_mode="r")
     except (ValueError, EOFError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{path} cannot be read: {reason}") from error
     if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or not frames.size:
         raise SourceError(
             f"{path} holds {frames.dtype} {frames.shape}; a stack of frames is uint8 (N, H, W, 3)"
@@ -139,10 +202,12 @@ def _stack(path: Path, rate: float, seconds: float | None) -> Source:
 def _video(path: Path, rate: float | None, seconds: float | None) -> Source:
     capture = cv2.VideoCapture(str(path))
     own_rate = capture.get(cv2.CAP_PROP_FPS)
+    turned = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
     readable, _ = capture.read()
     capture.release()
     if not readable:
-        raise SourceError(f"{path} cannot be read as a video, nor is it an image")
+        with path.open("rb"):  # says why where it may not be read
+            raise SourceError(f"{path} cannot be read as a video, nor is it an image")
     if not 1.0 <= own_rate <= 240.0:  # what some containers say when they do not know
         own_rate = RATE
     chosen = rate or own_rate
@@ -150,18 +215,32 @@ def _video(path: Path, rate: float | None, seconds: float | None) -> Source:
     def play() -> Iterator[np.ndarray]:
         return itertools.islice(_captured(str(path)), _count(chosen, seconds))
 
-    return Source(path.name, chosen, live=False, stills=False, frames=play)
+    orientations = frozenset({_VIDEO_TURNS.get(turned, UPRIGHT)})
+    return Source(path.name, chosen, False, False, play, orientations)
 
 
-def _live(number: int, rate: float, seconds: float | None) -> Source:
-    if not Path(f"/dev/video{number}").exists():
-        raise SourceError(f"there is no camera {number} (/dev/video{number} does not exist)")
+def _live(device: str, rate: float, seconds: float | None) -> Source:
+    there = ", ".join(
+        sorted(map(str, Path("/dev").glob("video*")), key=lambda name: (len(name), name))
+    )
+    found = f"cameras here: {there}" if there else "this machine shows no camera at all"
+    number = re.fullmatch(r"/dev/video([0-9]+)", os.path.realpath(device))
+    name = f"camera {number[1]}" if number else f"camera {device}"
+    if not Path(device).exists():
+        raise SourceError(f"there is no {name} ({device} does not exist; {found})")
+    if number is None:
+        raise SourceError(f"{device} is no video device; {found}")
+    if not os.access(device, os.R_OK | os.W_OK):
+        raise SourceError(
+            f"{device} may not be opened by this user: sudo usermod -aG video $USER, then log in "
+            "again"
+        )
 
     def play() -> Iterator[np.ndarray]:
         count = _count(rate, LIVE_SECONDS if seconds is None else seconds)
-        return itertools.islice(_captured(number), count)
+        return itertools.islice(_captured(int(number[1])), count)
 
-    return Source(f"camera {number}", rate, live=True, stills=False, frames=play)
+    return Source(name, rate, live=True, stills=False, frames=play)
 
 
 def _captured(what: str | int) -> Iterator[np.ndarray]:

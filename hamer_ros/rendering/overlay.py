@@ -57,7 +57,7 @@ def seen_through(camera: CameraModel, vertices: np.ndarray) -> np.ndarray:
     """Move points (N, 3) sideways so that a pinhole draws them where the real lens shows them."""
     if camera.is_pinhole:
         return vertices
-    plane = (camera.project(vertices) - [camera.cx, camera.cy]) / [camera.fx, camera.fy]
+    plane = camera.sensor_plane(camera.project(vertices))
     depth = vertices[:, 2:]
     return np.concatenate([plane * depth, depth], axis=1)
 

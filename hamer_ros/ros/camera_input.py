@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hamer_ros.camera import CameraError, CameraModel
-from hamer_ros.ros.camera_info import UncalibratedError, camera_from_info
+from hamer_ros.ros.camera_info import CameraInfoError, Intrinsics, read_intrinsics
 from hamer_ros.ros.images import ImageError, decode_compressed, decode_image, image_size
 from hamer_ros.ros.parameters import Parameters
 from hamer_ros.ros.qos import best_effort
@@ -45,7 +44,7 @@ class CameraInput:
             self._infos = self._subscribe(undo, CameraInfo, "camera_info", self._keep)
             self._undo = undo.pop_all()
         self._info: CameraInfo | None = None
-        self._camera: tuple[tuple, CameraModel] | None = None
+        self._camera: tuple[tuple, Intrinsics] | None = None
 
     @property
     def image_topic(self) -> str:
@@ -123,55 +122,47 @@ class CameraInput:
 
     def _camera_of(self, width: int, height: int, parameters: Parameters) -> CameraModel:
         """The camera of images of a size."""
-        info = self._info
-        fov = parameters.assumed_horizontal_fov
-        if info is None:
-            if fov > 0:
-                return CameraModel.from_fov(width, height, math.radians(fov))
-            raise FrameRejectedError(
-                "no camera_info",
-                f"no CameraInfo on '{self.info_topic}', so images on '{self.image_topic}' cannot "
-                "be placed; publish it, or set assumed_horizontal_fov to go on with a guess",
-            )
-        key = _fingerprint(info, parameters.rectified)
+        info, rectified = self._info, parameters.rectified
+        may_scale, fov = parameters.scale_camera_info, parameters.assumed_horizontal_fov
+        fingerprint = None if info is None else _fingerprint(info)
+        key = (width, height, rectified, may_scale, fov, fingerprint)
         if self._camera is not None and self._camera[0] == key:
-            camera = self._camera[1]
-        else:
-            try:
-                camera = camera_from_info(info, rectified=parameters.rectified)
-            except UncalibratedError as error:
-                if fov > 0:
-                    return CameraModel.from_fov(width, height, math.radians(fov))
-                raise FrameRejectedError(
-                    "uncalibrated camera",
-                    f"{self.info_topic}: {error}; calibrate the camera of '{self.image_topic}' "
-                    "(ros2 run camera_calibration cameracalibrator), or set "
-                    "assumed_horizontal_fov to go on with a guess",
-                ) from error
-            except CameraError as error:
-                raise FrameRejectedError(
-                    "bad camera_info", f"{self.info_topic}: {error}"
-                ) from error
-            self._camera = key, camera
-        if (camera.width, camera.height) != (width, height):
-            raise FrameRejectedError(
-                "size differs from camera_info",
-                f"image on '{self.image_topic}' is {width}x{height}, CameraInfo on "
-                f"'{self.info_topic}' is for {camera.width}x{camera.height}",
+            return self._camera[1].camera
+        try:
+            intrinsics = read_intrinsics(
+                info,
+                width,
+                height,
+                rectified=rectified,
+                scale_camera_info=may_scale,
+                mirrored=False,
+                assumed_horizontal_fov=fov,
             )
-        return camera
+        except CameraInfoError as error:
+            if info is None:
+                raise FrameRejectedError(
+                    error.reason,
+                    f"no CameraInfo on '{self.info_topic}', so images on '{self.image_topic}' "
+                    "cannot be placed; publish it, or set assumed_horizontal_fov to go on with a "
+                    "guess",
+                ) from error
+            raise FrameRejectedError(error.reason, f"{self.info_topic}: {error}") from error
+        for subject, text in intrinsics.remarks:
+            self._node.get_logger().warning(f"{self.info_topic}: {subject}: {text}")
+        self._camera = key, intrinsics
+        return intrinsics.camera
 
 
-def _fingerprint(info: CameraInfo, rectified: bool) -> tuple:
+def _fingerprint(info: CameraInfo) -> tuple:
     """All that the camera model is made of; a driver repeats it with every image."""
     roi = info.roi
     return (
-        rectified,
         info.width,
         info.height,
         info.distortion_model,
         bytes(info.d),
         info.k.tobytes(),
+        info.r.tobytes(),
         info.p.tobytes(),
         info.binning_x,
         info.binning_y,
