@@ -88,6 +88,8 @@ class Frame:
     depth: (H, W) float32 metres along the optical axis, aligned with the image; 0 or not finite
         where there is none.
     abandoned: whether nobody waits for its hands any more; any thread may decide so.
+    resampling: (2, 3) pixels of the image that the camera delivered -> of this one; None where it
+        is the same.
     """
 
     rgb: np.ndarray
@@ -95,6 +97,7 @@ class Frame:
     camera: CameraModel
     depth: np.ndarray | None = None
     abandoned: Callable[[], bool] = never
+    resampling: np.ndarray | None = None
 
     def check_wanted(self) -> None:
         """Call it now and then in long work.

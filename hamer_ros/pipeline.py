@@ -21,6 +21,7 @@ from hamer_ros.detection import Detector, make_detector
 from hamer_ros.hands import Frame, PlacedHand, TrackedHand, Unplaced, never
 from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
+from hamer_ros.square_pixels import square_pixels
 from hamer_ros.tracking import Tracker
 from hamer_ros.tracking.one_euro import LEAST_STEP
 
@@ -64,6 +65,7 @@ class HandPipeline:
         track_numbers: Iterator[int] | None = None,
     ) -> None:
         self._camera = camera
+        self._square = square_pixels(camera)
         self.detector = make_detector("landmarks") if detector is None else detector
         self.recoverer = make_recoverer("landmarks") if recoverer is None else recoverer
         self.placer = Placer(self.recoverer.model.faces)
@@ -78,9 +80,13 @@ class HandPipeline:
     @camera.setter
     def camera(self, camera: CameraModel) -> None:
         # Where hands were in an image of another size says nothing about the next one.
-        if (camera.width, camera.height) != (self._camera.width, self._camera.height):
+        if camera == self._camera:
+            return
+        square = square_pixels(camera)
+        size, last_size = ((c.width, c.height) for c in (camera, self._camera))
+        if size != last_size or (square is None) != (self._square is None):
             self.reset()
-        self._camera = camera
+        self._camera, self._square = camera, square
 
     def reset(self) -> None:
         """Forget all earlier frames."""
@@ -122,7 +128,10 @@ class HandPipeline:
         stamp = self._time = max(self._stamp, self._time + LEAST_STEP)
         if depth is not None and depth.shape != expected[:2]:
             raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
+        square = self._square
         frame = Frame(rgb, stamp, self.camera, depth, abandoned)
+        if square is not None:
+            frame = square.frame(frame)
         seconds: dict[str, float] = {}
         detections = _timed(seconds, "detect", lambda: self.detector.detect(frame))
         frame.check_wanted()
@@ -133,6 +142,8 @@ class HandPipeline:
         unplaced = tuple(hand.reason for hand in placements if isinstance(hand, Unplaced))
         tracked = _timed(seconds, "track", lambda: self.tracker.track(frame, placed))
         left_out = len(placed) - sum(hand.raw is not None for hand in tracked)
+        if square is not None:
+            tracked = [square.hand_back(hand) for hand in tracked]
         return Result(tuple(tracked), seconds, stamp, (*unplaced, *("not finite",) * left_out))
 
 

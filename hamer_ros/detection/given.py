@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from hamer_ros.detection.side_look import SideByLandmarks
 from hamer_ros.hands import Detection, Frame, Side
 from hamer_ros.nets.device import Provider
 from hamer_ros.nets.session import CPU
+from hamer_ros.square_pixels import map_boxes
 
 TOLERANCE = 1e-3
 """Seconds by which the stamps of boxes and their image may differ: what is lost where somebody
@@ -101,7 +103,12 @@ class GivenDetector:
         found = self._take(frame.stamp)
         if found is None:
             self._frames_without_boxes += 1
-        return self._follower.follow(frame.rgb, found or [])
+        found = found or []
+        if frame.resampling is not None:
+            found = [
+                replace(one, box=map_boxes(one.box[None], frame.resampling)[0]) for one in found
+            ]
+        return self._follower.follow(frame.rgb, found)
 
     def _take(self, stamp: float) -> list[FoundBox] | None:
         """What was given for an image; boxes of earlier images are of no use any more."""
