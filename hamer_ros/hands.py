@@ -80,6 +80,29 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
+class SuggestedBox:
+    """A box around a hand that somebody else found in an image.
+
+    box: (4,) float64 pixels: x_min, y_min, x_max, y_max.
+    side: None where it is not known.
+    score: confidence that this is a hand, 0 to 1.
+
+    Raises:
+        ValueError: a box that is not finite or has no area, or a score that is none.
+    """
+
+    box: np.ndarray
+    side: Side | None
+    score: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.box).all() and (self.box[2:] > self.box[:2]).all()):
+            raise ValueError(f"x_min, y_min, x_max, y_max = {self.box.tolist()} is no box")
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"the score {self.score} is not from 0 to 1")
+
+
+@dataclass(frozen=True)
 class Frame:
     """One image and the camera that took it.
 
@@ -87,9 +110,8 @@ class Frame:
     stamp: seconds; only differences and order matter.
     depth: (H, W) float32 metres along the optical axis, aligned with the image; 0 or not finite
         where there is none.
+    boxes: found by somebody else, for the detector that takes them; None where nobody looked.
     abandoned: whether nobody waits for its hands any more; any thread may decide so.
-    resampling: (2, 3) pixels of the image that the camera delivered -> of this one; None where it
-        is the same.
     """
 
     rgb: np.ndarray
@@ -97,7 +119,7 @@ class Frame:
     camera: CameraModel
     depth: np.ndarray | None = None
     abandoned: Callable[[], bool] = never
-    resampling: np.ndarray | None = None
+    boxes: tuple[SuggestedBox, ...] | None = None
 
     def check_wanted(self) -> None:
         """Call it now and then in long work.

@@ -18,7 +18,7 @@ import numpy as np
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import Detector, make_detector
-from hamer_ros.hands import Frame, PlacedHand, TrackedHand, Unplaced, never
+from hamer_ros.hands import Frame, PlacedHand, SuggestedBox, TrackedHand, Unplaced, never
 from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.square_pixels import square_pixels
@@ -46,6 +46,7 @@ class Result:
     seconds: dict[str, float]
     stamp: float
     unplaced: tuple[str, ...]
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 class HandPipeline:
@@ -102,6 +103,7 @@ class HandPipeline:
         stamp: float,
         depth: np.ndarray | None = None,
         abandoned: Callable[[], bool] = never,
+        boxes: tuple[SuggestedBox, ...] | None = None,
     ) -> Result:
         """Find the hands of one frame.
 
@@ -112,6 +114,7 @@ class HandPipeline:
             are gone to be forgotten.
         depth: (H, W) float32 metres, aligned with the image, where there is such a thing.
         abandoned: is asked now and then whether nobody waits for the hands any more.
+        boxes: found by somebody else, for the detector that takes them.
 
         Raises:
             ValueError: an image of another type or size than the camera's.
@@ -128,8 +131,8 @@ class HandPipeline:
         stamp = self._time = max(self._stamp, self._time + LEAST_STEP)
         if depth is not None and depth.shape != expected[:2]:
             raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
+        frame = Frame(rgb, stamp, self.camera, depth, abandoned, boxes)
         square = self._square
-        frame = Frame(rgb, stamp, self.camera, depth, abandoned)
         if square is not None:
             frame = square.frame(frame)
         seconds: dict[str, float] = {}

@@ -39,7 +39,12 @@ class SquarePixels:
             # No distances that nothing has, between a hand and what is behind it.
             depth = self._resampled(depth, cv2.INTER_NEAREST)
         rgb = self._resampled(frame.rgb, cv2.INTER_LINEAR)
-        return replace(frame, rgb=rgb, camera=self.camera, depth=depth, resampling=self.to_square)
+        boxes = frame.boxes
+        if boxes is not None:
+            boxes = tuple(
+                replace(box, box=map_boxes(box.box[None], self.to_square)[0]) for box in boxes
+            )
+        return replace(frame, rgb=rgb, camera=self.camera, depth=depth, boxes=boxes)
 
     def hand_back(self, tracked: TrackedHand) -> TrackedHand:
         """The same hand, its pixels being those of the image."""

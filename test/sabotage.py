@@ -13,9 +13,9 @@ from typing import Any
 from hamer_ros.bench.faults.patient import live
 from hamer_ros.detection.detector import LandmarkDetector
 from hamer_ros.pipeline import HandPipeline
-from hamer_ros.ros import camera_input, outputs
-from hamer_ros.ros.diagnostics import Statistics
-from hamer_ros.ros.worker import Worker
+from hamer_ros.ros import frame_reader, outputs
+from hamer_ros.ros.statistics import Statistics
+from hamer_ros.ros.worker import Report
 
 
 def _before(owner: Any, name: str, deed: Callable[..., None]) -> None:
@@ -48,12 +48,12 @@ def dying(pipe: Connection, domain: int, log: Path) -> None:
         if message.header.frame_id and len(message.data) == 0:
             os.kill(os.getpid(), signal.SIGSEGV)
 
-    _before(camera_input, "image_size", die)
+    _before(frame_reader, "image_size", die)
     live(pipe, domain, log)
 
 
 def slow(pipe: Connection, domain: int, log: Path) -> None:
-    _before(Worker, "_drop", lambda *_: time.sleep(0.12))
+    _before(Report, "drop", lambda *_: time.sleep(0.12))
     live(pipe, domain, log)
 
 
@@ -68,10 +68,10 @@ def miscounting(pipe: Connection, domain: int, log: Path) -> None:
 
 
 def counting_twice(pipe: Connection, domain: int, log: Path) -> None:
-    def count(worker: Worker, reason: str, _: str) -> None:
-        worker._report.statistics.dropped(reason)
+    def count(report: Report, reason: str, _: str) -> None:
+        report.statistics.dropped(reason)
 
-    _before(Worker, "_drop", count)
+    _before(Report, "drop", count)
     live(pipe, domain, log)
 
 
@@ -98,7 +98,7 @@ def lenient(pipe: Connection, domain: int, log: Path) -> None:
     def fill(message: Any) -> None:
         message.data.extend(bytes(max(message.step * message.height - len(message.data), 0)))
 
-    _before(camera_input, "decode_image", fill)
+    _before(frame_reader, "decode_image", fill)
     live(pipe, domain, log)
 
 
@@ -108,7 +108,7 @@ def blind(pipe: Connection, domain: int, log: Path) -> None:
     def close_eyes(*_: Any) -> None:
         LandmarkDetector.detect = lambda *_: []
 
-    _before(Worker, "_drop", close_eyes)
+    _before(Report, "drop", close_eyes)
     live(pipe, domain, log)
 
 

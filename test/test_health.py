@@ -17,7 +17,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from hamer_ros.nets import gpu
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import GpuMemory, gpu_memory, release_gpu_memory
-from hamer_ros.ros.diagnostics import Flow, Situation, Statistics, health
+from hamer_ros.ros.diagnostics import Situation, health
+from hamer_ros.ros.statistics import Flow, Statistics
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 

@@ -195,9 +195,7 @@ def test_models_that_cannot_be_loaded_again_end_the_node_at_last(robot, monkeypa
 
 def test_a_transition_that_raises_leaves_a_node_that_can_be_configured(robot, monkeypatch):
     assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    monkeypatch.setattr(
-        robot.node._configured.connections.outputs, "publish_topology", lambda: 1 / 0
-    )
+    monkeypatch.setattr(robot.node._configured.outputs, "publish_topology", lambda: 1 / 0)
     assert robot.node.trigger_activate() == TransitionCallbackReturn.ERROR
     assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
     assert robot.show(None, None, robot.diagnosed("failed"))

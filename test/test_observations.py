@@ -73,3 +73,21 @@ def test_what_is_not_seen_for_long_is_over_and_said_anew_when_it_comes_back(obse
         "INFO over: late (once in 0 s)",
         "WARN late: by 4 ms",
     ]
+
+
+def test_what_may_mend_itself_is_said_only_when_it_lasts(observations, log):
+    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    log.now += 2.9
+    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    assert log.lines == []
+    assert observations.present() == ()
+    log.now += 0.2
+    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    assert log.lines == ["WARN no camera_info: none on /camera_info"]
+    assert [o.count for o in observations.present()] == [3]
+
+
+def test_what_mended_itself_in_time_is_never_spoken_of(observations, log):
+    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    observations.settled("no camera_info")
+    assert log.lines == []

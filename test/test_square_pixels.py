@@ -11,7 +11,7 @@ from helpers import MODEL, hand_at
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection.given import GivenDetector
-from hamer_ros.hands import Frame, Side
+from hamer_ros.hands import Frame, Side, SuggestedBox
 from hamer_ros.pipeline import HandPipeline
 from hamer_ros.rendering.clip import INTRINSICS, clip_frame
 from hamer_ros.rotations import exp_so3
@@ -95,9 +95,9 @@ def test_a_hand_is_told_of_in_the_pixels_of_its_own_image(camera):
     recoverer, detector = Projected(), GivenDetector()
     pipeline = HandPipeline(camera, detector, recoverer)
     box = np.array([100.0, 90.0, 260.0, 200.0])
-    detector.give(box[None], [Side.RIGHT], [0.9], 0.0)
+    suggested = (SuggestedBox(box, Side.RIGHT, 0.9),)
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
-    (hand,) = pipeline.process(black, 0.0).hands
+    (hand,) = pipeline.process(black, 0.0, boxes=suggested).hands
     assert recoverer.seen[0].fx == pytest.approx(recoverer.seen[0].fy, rel=2e-3)
     placed = hand.placed
     # Reprojected by the camera of the image, not of the resampled one.

@@ -13,10 +13,10 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from hamer_ros.hands import AbandonedError
 from hamer_ros.ros import repair, worker
-from hamer_ros.ros.complaints import Complaints
-from hamer_ros.ros.diagnostics import Statistics
+from hamer_ros.ros.observations import Observations
 from hamer_ros.ros.rejection import FrameRejectedError
 from hamer_ros.ros.repair import ATTEMPTS, FAILURES
+from hamer_ros.ros.statistics import Statistics
 from hamer_ros.ros.worker import Report, Work, Worker
 
 OUT_OF_MEMORY = RuntimeError("CUDA out of memory")
@@ -39,7 +39,7 @@ class Bench:
         self.loaded = 0
         self.given_up = threading.Event()
         self.statistics = Statistics(time.monotonic())
-        report = Report(self.statistics, Complaints(self))
+        report = Report(self.statistics, Observations(self))
         work = Work(lambda: self.idle, self.process, self.load, self.given_up.set)
         self.worker = Worker(work, report)
 

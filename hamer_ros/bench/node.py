@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from hamer_ros.detection import Detector
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.ros import fastdds
-from hamer_ros.ros.camera_input import ImageMessage
 from hamer_ros.ros.images import encode_rgb
 from hamer_ros.ros.node import HamerNode
 from hamer_ros.ros.parameters import Parameters
@@ -61,10 +61,18 @@ class _NodeWith(HamerNode):
         """Milliseconds from the stamp of an image to its message, the median of the last ones."""
         return float(self._statistics.values()["latency p50 (ms)"])
 
-    def _receive(self, message: ImageMessage) -> None:
-        begin = time.thread_time()
-        super()._receive(message)
-        self.own_seconds += time.thread_time() - begin
+    def create_subscription(
+        self, msg_type: Any, topic: str, callback: Callable[..., Any], *args: Any, **more: Any
+    ) -> Any:
+        """As in every node; what the callback takes is counted."""
+
+        @wraps(callback)  # rclpy looks at its signature
+        def and_count(*given: Any) -> None:
+            begin = time.thread_time()
+            callback(*given)
+            self.own_seconds += time.thread_time() - begin
+
+        return super().create_subscription(msg_type, topic, and_count, *args, **more)
 
     def _process(self, *what: Any) -> None:
         begin = time.thread_time()

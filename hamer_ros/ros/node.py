@@ -32,18 +32,23 @@ from hamer_ros.placement.calibration import load_sizes
 from hamer_ros.placement.size import Size, given
 from hamer_ros.recovery import Recoverer
 from hamer_ros.ros import parameters as declared
-from hamer_ros.ros.box_input import BoxInput
 from hamer_ros.ros.calibration import Calibration, sizes_file
-from hamer_ros.ros.camera_input import CameraInput, ImageMessage
-from hamer_ros.ros.complaints import Complaints
-from hamer_ros.ros.depth_input import DepthInput
-from hamer_ros.ros.diagnostics import Situation, Statistics, health, status
+from hamer_ros.ros.camera_watch import CameraWatch
+from hamer_ros.ros.diagnostics import Situation, health, odd_values, status
 from hamer_ros.ros.ending import ending_in_time
+from hamer_ros.ros.frame_reader import FrameReader, Topics
+from hamer_ros.ros.inputs import FrameMessages, Inputs, LateDepth, Receiver
+from hamer_ros.ros.observations import DISCOVERY_TIME, Observations
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.processor import Connections, Processor
 from hamer_ros.ros.repair import ATTEMPTS
 from hamer_ros.ros.stages import make_stages
+from hamer_ros.ros.stamps import StampGate
+from hamer_ros.ros.statistics import Statistics
 from hamer_ros.ros.worker import Report, Work, Worker
+
+NOT_WORKING = "not working"
+"""Subject under which the log tells that hands are wanted and none can come."""
 
 RETRY_AFTER = 10.0
 """Seconds after which a start that has failed is tried again: files are brought, GPUs come back."""
@@ -56,10 +61,11 @@ class _Configured:
     undo: takes all of it back.
     """
 
-    connections: Connections
+    inputs: Inputs
+    watch: CameraWatch
+    outputs: Outputs
     processor: Processor
     worker: Worker
-    boxes: BoxInput | None
     undo: ExitStack
 
 
@@ -71,7 +77,8 @@ class HamerNode(LifecycleNode):
         self._refused = declared.declare(self)
         self.add_post_set_parameters_callback(self._take_live)
         self._statistics = Statistics(time.monotonic())
-        self._report = Report(self._statistics, Complaints(self.get_logger()))
+        self._observations = Observations(self.get_logger())
+        self._report = Report(self._statistics, self._observations)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         # Of a steady clock: that simulated time stands still has to be said.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -112,7 +119,8 @@ class HamerNode(LifecycleNode):
         super().on_activate(state)
         assert self._configured is not None
         self._configured.processor.forget()
-        self._configured.connections.outputs.publish_topology()
+        self._configured.inputs.clear()
+        self._configured.outputs.publish_topology()
         self._last_image = time.monotonic()
         self._statistics.clear(self._last_image)
         self._state = "active"
@@ -184,7 +192,7 @@ class HamerNode(LifecycleNode):
         except ExternalShutdownException:
             raise
         except Exception as error:
-            self._report.complain("callback failed", f"{type(error).__name__}: {error}")
+            self._observations.saw("callback failed", f"{type(error).__name__}: {error}")
 
     # Set-up
 
@@ -201,15 +209,21 @@ class HamerNode(LifecycleNode):
         self._enabled = True
         outputs = Outputs(self, recoverer.model, recoverer.name, parameters.tf_prefix)
         undo.callback(outputs.close)
-        depth = DepthInput(self) if parameters.use_depth else None
-        if depth is not None:
-            undo.callback(depth.close)
         calibration = Calibration(self, parameters.person, self._is_idle, self._learn)
         undo.callback(calibration.close)
-        camera = CameraInput(self, parameters.image_transport, self._receive)
-        connections = Connections(camera, depth, calibration, outputs)
+        # Messages that come before the worker is there would find nobody: the executor's thread,
+        # which hands them over, is the one that is here.
+        inputs = Inputs(self, self._current, self._receiver(), self._observations)
+        undo.callback(inputs.close)
+        topics = Topics(inputs.image_topic, inputs.info_topic, inputs.depth_topic)
+        reader = FrameReader(topics, self._observations, self._statistics.without_depth)
         processor = Processor(
-            connections, stages, self.get_clock(), self._track_numbers, self._report
+            Connections(StampGate(inputs.image_topic), reader, calibration, outputs),
+            stages,
+            self.get_clock(),
+            self._track_numbers,
+            self._statistics,
+            self._observations,
         )
         undo.callback(processor.unload)
         worker = Worker(
@@ -222,17 +236,6 @@ class HamerNode(LifecycleNode):
             self._report,
         )
         undo.callback(worker.close)
-        undo.callback(camera.close)
-        boxes = None
-        if parameters.detector == "given":
-            boxes = BoxInput(
-                self,
-                lambda: processor.given_detector,
-                parameters.max_box_wait,
-                worker.put,
-                self._overtaken,
-            )
-            undo.callback(boxes.close)
         for kind, name, answer in (
             (SetBool, "~/enable", self._answer_enable),
             (Trigger, "~/reset_tracks", self._answer_reset_tracks),
@@ -241,9 +244,10 @@ class HamerNode(LifecycleNode):
         self.get_logger().info(
             f"estimator {recoverer.name} ({recoverer.engine}) with hand model "
             f"{recoverer.model.name}, detector {parameters.detector} on {parameters.device}; "
-            f"images from '{camera.image_topic}', intrinsics from '{camera.info_topic}'"
+            f"images from '{inputs.image_topic}', intrinsics from '{inputs.info_topic}'"
         )
-        return _Configured(connections, processor, worker, boxes, undo.pop_all())
+        watch = CameraWatch(self, inputs)
+        return _Configured(inputs, watch, outputs, processor, worker, undo.pop_all())
 
     def _make_stages(self, parameters: declared.Parameters) -> tuple[Detector, Recoverer]:
         return make_stages(parameters)
@@ -292,35 +296,45 @@ class HamerNode(LifecycleNode):
 
     # Images
 
-    def _receive(self, message: ImageMessage) -> None:
-        """Executor's thread: take note of an image and let it go on, or wait for its boxes."""
-        configured = self._configured
-        if self._state != "active" or configured is None:
-            return
+    def _receiver(self) -> Receiver:
+        return Receiver(self._wants_image, self._take, self._drop, self._take_late)
+
+    def _wants_image(self) -> bool:
+        """Executor's thread: take note of an image; whether anything is to be done with it."""
+        if self._state != "active" or self._configured is None:
+            return False
         self._last_image = time.monotonic()
         if not self._enabled:
-            return
+            return False
         self._statistics.received()
-        if configured.boxes is None:
-            configured.worker.put(message)
-        else:
-            configured.boxes.hold(message)
+        return True
 
-    def _overtaken(self, count: int) -> None:
-        """Executor's thread: images that nobody searched for hands."""
-        for _ in range(count):
-            self._statistics.dropped("no boxes")
+    def _take(self, messages: FrameMessages) -> None:
+        """Executor's thread: hand an image over to the worker."""
+        if self._configured is not None:
+            self._configured.worker.put(messages)
+
+    def _take_late(self, depth: LateDepth) -> None:
+        if self._configured is not None:
+            self._configured.processor.take_late(depth)
+
+    def _drop(self, reason: str, count: int) -> None:
+        """Executor's thread: images that are left out before the worker sees them."""
+        self._statistics.dropped(reason, count=count)
+
+    def _current(self) -> declared.Parameters:
+        assert self._settings is not None
+        return self._settings
 
     def _is_idle(self) -> bool:
         """Whether nobody waits for hands; any thread.  A signal shuts the context down first."""
         return self._state != "active" or not self._enabled or not self.context.ok()
 
     def _process(
-        self, processor: Processor, message: ImageMessage, abandoned: Callable[[], bool]
+        self, processor: Processor, messages: FrameMessages, abandoned: Callable[[], bool]
     ) -> None:
         """Worker's thread."""
-        assert self._settings is not None
-        processor.process(message, self._settings, self._lengths, abandoned)
+        processor.process(messages, self._current(), self._lengths, abandoned)
 
     def _load_again(self, processor: Processor, parameters: declared.Parameters) -> None:
         """Worker's thread: put new models in the place of those that fail."""
@@ -338,31 +352,43 @@ class HamerNode(LifecycleNode):
     # Diagnostics
 
     def _diagnose(self) -> None:
+        now = time.monotonic()
+        if self._state == "active" and self._configured is not None:
+            self._configured.watch.look_for_latched_info()
+            for subject, text in self._configured.watch.remarks(now):
+                self._observations.saw(subject, text)
+        situation = self._situation(now)
+        level, text = health(situation)
+        # Why images are refused was said when they were.
+        if level == DiagnosticStatus.ERROR and not situation.flow.is_refused:
+            patience = DISCOVERY_TIME if self._statistics.is_untouched else 0.0
+            self._observations.saw(NOT_WORKING, text, patience)
+        elif level != DiagnosticStatus.ERROR:
+            self._observations.settled(NOT_WORKING)
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
-        level, text = health(self._situation())
-        if level == DiagnosticStatus.ERROR:
-            self._report.complain("not working", text)
         name = self.get_fully_qualified_name().removeprefix("/")
-        message.status = [status(f"{name}: hands", level, text, self._values())]
+        values = self._values() | odd_values(situation.observations, now)
+        message.status = [status(f"{name}: hands", level, text, values)]
         self._diagnostics.publish(message)
 
-    def _situation(self) -> Situation:
+    def _situation(self, now: float) -> Situation:
+        odd = [seen for seen in self._observations.present() if seen.subject != NOT_WORKING]
         configured = self._configured
         if configured is None or self._settings is None:
-            return Situation(self._state, self._failure)
-        now = time.monotonic()
-        camera = configured.connections.input
+            return Situation(self._state, self._failure, observations=odd)
+        silence = now - self._last_image
         return Situation(
             state=self._state,
             trouble=configured.worker.trouble,
             enabled=self._enabled,
-            topic=camera.image_topic,
-            silence=now - self._last_image,
+            topic=configured.inputs.image_topic,
+            silence=silence,
             silence_after=self._settings.silence_after,
-            why_silent=camera.why_silent,
+            why_silent=partial(configured.watch.why_silent, silence),
             under_way=configured.worker.under_way(now),
             flow=self._statistics.flow(now),
+            observations=odd,
         )
 
     def _values(self) -> dict[str, str]:
@@ -382,8 +408,6 @@ class HamerNode(LifecycleNode):
         if (stages := processor.stages) is not None:
             _, recoverer = stages
             values |= {"engine": recoverer.engine, "hand model": recoverer.model.name}
-        if (boxed := processor.given_detector) is not None:
-            values["frames without boxes"] = str(boxed.frames_without_boxes)
         return values
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+DISCOVERY_TIME = 3.0
+"""Seconds that nodes may take to find each other: what is missing is not complained of before."""
+
 QUIET_AFTER = 10.0
 """Seconds without another sighting after which an observation is over."""
 
@@ -36,6 +39,7 @@ class Observation:
     text: what was seen the last time, with the value and what would be right.
     since, last: seconds of a monotonic clock: when it began, and when it was seen the last time.
     count: how often it was seen since it began.
+    is_said: it has lasted long enough to be told.
     """
 
     subject: str
@@ -43,6 +47,7 @@ class Observation:
     since: float
     last: float
     count: int
+    is_said: bool = False
 
 
 class Observations:
@@ -58,16 +63,24 @@ class Observations:
         self._lock = threading.Lock()
         self._present: dict[str, Observation] = {}
 
-    def saw(self, subject: str, text: str) -> None:
-        """Something odd is there, perhaps still."""
+    def saw(self, subject: str, text: str, patience: float = 0.0) -> None:
+        """Something odd is there, perhaps still.
+
+        patience: seconds for which it must have lasted before it is said.
+        """
         now = self._clock()
         with self._lock:
-            known = self._present.get(subject)
-            if known is not None:
-                self._present[subject] = replace(known, text=text, last=now, count=known.count + 1)
-                return
-            self._present[subject] = Observation(subject, text, now, now, 1)
-        self._logger.warning(f"{subject}: {text}")
+            known = self._present.get(subject, Observation(subject, text, now, now, 0))
+            begins = not known.is_said and now - known.since >= patience
+            self._present[subject] = replace(
+                known,
+                text=text,
+                last=now,
+                count=known.count + 1,
+                is_said=known.is_said or begins,
+            )
+        if begins:
+            self._logger.warning(f"{subject}: {text}")
 
     def settled(self, subject: str) -> None:
         """It is known to be over; nothing happens where it was not there."""
@@ -76,6 +89,11 @@ class Observations:
         if over is not None:
             self._say_over(over)
 
+    def clear(self) -> None:
+        """Forget everything without a word."""
+        with self._lock:
+            self._present.clear()
+
     def present(self) -> tuple[Observation, ...]:
         """All that is odd now, the oldest first; what was not seen for long is over."""
         now = self._clock()
@@ -83,11 +101,13 @@ class Observations:
             quiet = [o for o in self._present.values() if now - o.last > QUIET_AFTER]
             for over in quiet:
                 del self._present[over.subject]
-            present = tuple(self._present.values())
+            present = tuple(o for o in self._present.values() if o.is_said)
         for over in quiet:
             self._say_over(over)
         return present
 
     def _say_over(self, over: Observation) -> None:
+        if not over.is_said:
+            return
         times = "once" if over.count == 1 else f"{over.count} times"
         self._logger.info(f"over: {over.subject} ({times} in {over.last - over.since:.0f} s)")

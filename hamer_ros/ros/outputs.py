@@ -12,16 +12,15 @@ from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
-from hamer_ros.camera import CameraModel
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import TrackedHand, TrackState
 from hamer_ros.msg import HandMeshArray, HandTopology
 from hamer_ros.rendering.overlay import draw_hands
 from hamer_ros.ros.frame_names import FrameNames
+from hamer_ros.ros.frame_reader import ReadFrame
 from hamer_ros.ros.images import encode_rgb
 from hamer_ros.ros.markers import hand_markers
 from hamer_ros.ros.messages import hand_mesh_array, hand_topology, wrist_transforms
@@ -63,45 +62,57 @@ class Outputs:
         self._topology.publish(hand_topology(self._model))
 
     def publish(
-        self,
-        hands: Sequence[TrackedHand],
-        header: Header,
-        seconds: float,
-        rgb: np.ndarray,
-        camera: CameraModel,
-        parameters: Parameters,
+        self, hands: Sequence[TrackedHand], read: ReadFrame, seconds: float, parameters: Parameters
     ) -> None:
         """Publish one frame: what costs little always, pictures only for those who look.
 
+        Transforms go first: a client that has got a message will find them.
+
         seconds: the pipeline's time of the frame, which passes even where the header's does not.
         """
-        self._hands.publish(self._array(hands, header, parameters))
-        if self._raw.get_subscription_count():
-            raw = [replace(hand, placed=hand.raw) for hand in hands if hand.raw is not None]
-            self._raw.publish(self._array(raw, header, parameters))
         seen = [hand for hand in hands if hand.raw is not None]
         frames = self._frames.assign(seen, seconds)
         if parameters.publish_tf and seen:
-            self._tf.publish(TFMessage(transforms=wrist_transforms(seen, header, frames)))
+            self._tf.publish(TFMessage(transforms=wrist_transforms(seen, read.header, frames)))
+        self._hands.publish(self._array(hands, read, parameters))
+        if self._raw.get_subscription_count():
+            raw = [replace(hand, placed=hand.raw) for hand in hands if hand.raw is not None]
+            self._raw.publish(self._array(raw, read, parameters))
         shown = [hand for hand in hands if hand.state is not TrackState.LOST]
         if self._markers.get_subscription_count():
-            self._markers.publish(hand_markers(shown, header, self._model.faces))
+            self._markers.publish(hand_markers(shown, read.header, self._model.faces))
         if self._overlay.get_subscription_count():
-            picture = encode_rgb(draw_hands(rgb, shown, camera, self._model.faces))
-            picture.header = header
-            self._overlay.publish(picture)
+            picture = draw_hands(read.rgb, shown, read.camera, self._model.faces)
+            overlay = encode_rgb(picture[:, ::-1] if read.is_mirrored else picture)
+            overlay.header = read.header
+            self._overlay.publish(overlay)
 
     def _array(
-        self, hands: Sequence[TrackedHand], header: Header, parameters: Parameters
+        self, hands: Sequence[TrackedHand], read: ReadFrame, parameters: Parameters
     ) -> HandMeshArray:
-        return hand_mesh_array(
+        if read.is_mirrored:
+            hands = [_in_mirrored_pixels(hand, read.camera.width) for hand in hands]
+        array = hand_mesh_array(
             hands,
-            header,
+            read.header,
             estimator=self._estimator,
             hand_model=self._model.name,
             with_vertices=parameters.publish_vertices,
         )
+        array.intrinsics_source = int(read.source)
+        array.focal_length_sigma = float(read.camera.focal_sigma)
+        return array
 
     def close(self) -> None:
         """Take the publishers back."""
         self._undo.close()
+
+
+def _in_mirrored_pixels(tracked: TrackedHand, width: int) -> TrackedHand:
+    """A hand whose pixels are those of the image as it was published, which is mirrored."""
+    hand = tracked.placed.hand
+    x_min, y_min, x_max, y_max = hand.detection.box
+    box = np.array([width - 1 - x_max, y_min, width - 1 - x_min, y_max])
+    keypoints = hand.keypoints * [-1, 1] + [width - 1, 0]
+    turned = replace(hand, detection=replace(hand.detection, box=box), keypoints=keypoints)
+    return replace(tracked, placed=replace(tracked.placed, hand=turned))

@@ -102,8 +102,9 @@ class Parameters:
     )
     image_transport: str = _setting(
         "raw",
-        "raw subscribes to image, compressed to image/compressed.",
-        choices=("raw", "compressed"),
+        "raw subscribes to image, compressed to image/compressed, ffmpeg (video: H.264, H.265, AV1)"
+        " to image/ffmpeg.",
+        choices=("raw", "compressed", "ffmpeg"),
     )
     max_age: float = _setting(
         0.0,

@@ -1,10 +1,13 @@
-"""Which stamps an image may have.
+"""Which stamps an image may have, and what is odd about those that it may.
 
 A stamp that is wrong does harm further on: a transform from the future makes tf2 refuse all true
 ones until it is reached, and an old hand lets a robot act on what is no longer so.
 """
 
 from __future__ import annotations
+
+import time
+from dataclasses import dataclass
 
 from builtin_interfaces.msg import Time
 
@@ -13,10 +16,50 @@ from hamer_ros.ros.rejection import FrameRejectedError
 MAX_AHEAD = 1.0
 """Seconds by which a stamp may be ahead of the node's clock: clocks of two machines differ."""
 
+NOTABLE_AHEAD = 0.05
+"""Seconds by which a stamp is ahead before it is said."""
+
 REORDERED = 0.5
-"""Seconds by which an image may be older than the one before and still be of the same stream."""
+"""Seconds by which an image may be older than the newest and still be of the same stream."""
+
+LATE_RUN = 10
+"""Late images in a row after which time has gone back: no jitter lasts so long."""
+
+OLD = 5.0
+"""Seconds after which a stamp is so old that it says nothing about latency."""
+
+UPTIME_TOLERANCE = 60.0
+"""Seconds by which a stamp may differ from the machine's uptime and still be taken for it."""
 
 _SECOND = 1_000_000_000
+_UNITS = (("year", 365.25 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def nanoseconds(stamp: Time) -> int:
+    """The whole stamp in nanoseconds."""
+    return stamp.sec * _SECOND + stamp.nanosec
+
+
+def in_words(seconds: float) -> str:
+    """A duration in the largest unit of which there are two or more: "3 minutes", "57 years"."""
+    for name, length in _UNITS[:-1]:
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {name}s"
+    return f"{seconds:.1f} seconds"
+
+
+@dataclass(frozen=True)
+class Admission:
+    """An image that may pass.
+
+    is_other_stream: it is the first of another recording.
+    age: seconds by the node's clock; None where the stamp says nothing about it.
+    remarks: (subject, text) of what is odd.
+    """
+
+    is_other_stream: bool
+    age: float | None
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 class StampGate:
@@ -27,23 +70,23 @@ class StampGate:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._last: int | None = None
-        self._turned_back = False
+        self._newest: int | None = None
+        self._late = 0
 
-    def admit(self, stamp: Time, now: int, max_age: float) -> bool:
-        """Let an image pass, or say why not; tells whether it is the first of another stream.
+    def admit(self, stamp: Time, now: int, max_age: float) -> Admission:
+        """Let an image pass, or say why not.
 
         now: nanoseconds of the node's clock; 0 while simulated time has not begun.
         max_age: seconds; 0 takes any.
 
-        An image that is a little older than the one before came out of order and is of no use any
-        more.  Where it is much older, or the next one is old as well, the time itself has gone
-        back, as when a recording starts again, and another stream begins.
+        An image that is a little older than the newest came out of order and is of no use any more;
+        a few of them may follow one another, for drivers' stamps jitter.  Where it is much older,
+        or there are many, time itself has gone back, as when a recording starts again, and another
+        stream begins.
 
         Raises:
             FrameRejectedError: the image must not be used.
         """
-        nanoseconds = stamp.sec * _SECOND + stamp.nanosec
         if stamp.sec < 0 or stamp.nanosec >= _SECOND:
             raise FrameRejectedError(
                 "bad stamp",
@@ -56,27 +99,57 @@ class StampGate:
                 f"{self._topic}: use_sim_time is set, but nothing has come on /clock yet; play the "
                 "recording with --clock, or set use_sim_time to false",
             )
-        age = (now - nanoseconds) / _SECOND
+        taken = nanoseconds(stamp)
+        age = (now - taken) / _SECOND
         if age < -MAX_AHEAD:
             raise FrameRejectedError(
                 "stamp in the future",
-                f"{self._topic}: the stamp is {-age:.1f} s ahead of the node's clock; synchronise "
-                "the clocks of the machines, or set use_sim_time for a recording with --clock",
+                f"{self._topic}: the stamp is {in_words(-age)} ahead of the node's clock; "
+                "synchronise the clocks of the machines, or set use_sim_time for a recording with "
+                "--clock",
             )
         if 0 < max_age < age:
             raise FrameRejectedError(
                 "too old",
-                f"{self._topic}: the stamp is {age:.1f} s old, max_age is {max_age:g} s; the "
+                f"{self._topic}: the stamp is {in_words(age)} old, max_age is {max_age:g} s; the "
                 "network or the driver is slow, its clock differs, or this is a recording",
             )
-        behind = 0 if self._last is None else self._last - nanoseconds
-        if 0 < behind < REORDERED * _SECOND and not self._turned_back:
-            self._turned_back = True
+        behind = 0 if self._newest is None else self._newest - taken
+        if 0 < behind < REORDERED * _SECOND and self._late < LATE_RUN:
+            self._late += 1
             raise FrameRejectedError(
                 "out of order",
-                f"{self._topic}: the stamp is {1e-6 * behind:.1f} ms before that of the image that "
-                "came earlier; is there more than one publisher?",
+                f"{self._topic}: the stamp is {1e-6 * behind:.1f} ms before that of an image that "
+                "came earlier; the driver's stamps jitter, or there is more than one publisher",
             )
-        self._turned_back = False
-        self._last = nanoseconds
-        return behind > 0
+        self._newest, self._late = taken, 0
+        return Admission(behind > 0, age if age < OLD else None, self._remarks(taken, age))
+
+    def _remarks(self, taken: int, age: float) -> tuple[tuple[str, str], ...]:
+        if age >= OLD:
+            return (("old stamps", f"{self._topic}: {_why_old(taken / _SECOND, age)}"),)
+        if age < -NOTABLE_AHEAD:
+            return (
+                (
+                    "stamps ahead",
+                    f"{self._topic}: the stamp is {-1e3 * age:.0f} ms ahead of the node's clock; "
+                    "synchronise the clocks of the machines",
+                ),
+            )
+        return ()
+
+
+def _why_old(taken: float, age: float) -> str:
+    """What an old stamp, seconds, is taken for, and what follows from it."""
+    follows = "hands and transforms carry it, and tf2 cannot join them with what is stamped now"
+    if taken == 0:
+        return f"the stamp is 0, so the driver does not stamp its images; {follows}"
+    if abs(taken - time.monotonic()) < UPTIME_TOLERANCE or age > 10 * 365 * 86400:
+        return (
+            f"the stamp is {in_words(taken)} after zero and so {in_words(age)} old; the driver "
+            f"counts from when the machine was started instead of from 1970; {follows}"
+        )
+    return (
+        f"the stamp is {in_words(age)} old; the driver's clock is behind or its images are late, "
+        f"or this is a recording played without --clock and use_sim_time; {follows}"
+    )

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hamer_ros.hands import AbandonedError
-from hamer_ros.ros.camera_input import ImageMessage
-from hamer_ros.ros.complaints import Complaints
-from hamer_ros.ros.diagnostics import OVERTAKEN, UNWANTED, Statistics
+from hamer_ros.ros.inputs import FrameMessages
 from hamer_ros.ros.latest import Latest
+from hamer_ros.ros.observations import DISCOVERY_TIME, Observations
 from hamer_ros.ros.rejection import FrameRejectedError
 from hamer_ros.ros.repair import Repair
+from hamer_ros.ros.statistics import OVERTAKEN, UNWANTED, Statistics
 
 PATIENCE = 5.0
 """Seconds that a worker is waited for when it is closed."""
+
+_UNDISCOVERED = frozenset({"no camera_info", "no boxes"})
+"""Reasons to leave an image out that may lie in a publisher that has not been found yet."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +34,22 @@ class Work:
     """
 
     is_idle: Callable[[], bool]
-    process: Callable[[ImageMessage, Callable[[], bool]], None]
+    process: Callable[[FrameMessages, Callable[[], bool]], None]
     load_again: Callable[[], None]
     give_up: Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Where a worker tells what became of images."""
+    """Where it is told what becomes of images."""
 
     statistics: Statistics
-    complain: Complaints
+    observations: Observations
+
+    def drop(self, reason: str, detail: str) -> None:
+        """An image was not processed."""
+        self.statistics.dropped(reason, detail)
+        self.observations.saw(reason, detail, DISCOVERY_TIME if reason in _UNDISCOVERED else 0.0)
 
 
 class Worker:
@@ -50,7 +58,7 @@ class Worker:
     def __init__(self, work: Work, report: Report) -> None:
         self._work = work
         self._report = report
-        self._slot: Latest[ImageMessage] = Latest()
+        self._slot: Latest[FrameMessages] = Latest()
         self._repair = Repair()
         self._since: float | None = None
         self._is_closed = False
@@ -67,7 +75,7 @@ class Worker:
         since = self._since
         return 0.0 if since is None else now - since
 
-    def put(self, message: ImageMessage) -> None:
+    def put(self, message: FrameMessages) -> None:
         """Leave an image from another thread; it takes the place of one that waits."""
         if self._slot.put(message):
             self._report.statistics.dropped(OVERTAKEN)
@@ -82,7 +90,7 @@ class Worker:
         self._slot.close()
         self._thread.join(PATIENCE)
         if self._thread.is_alive():
-            self._report.complain(
+            self._report.observations.saw(
                 "worker left behind",
                 f"a net or the loading of models has not come back for {PATIENCE:g} s; its memory "
                 "is freed when it does",
@@ -105,25 +113,21 @@ class Worker:
     def _is_unwanted(self) -> bool:
         return self._is_closed or self._work.is_idle()
 
-    def _try(self, message: ImageMessage) -> None:
+    def _try(self, message: FrameMessages) -> None:
         try:
             self._work.process(message, self._is_unwanted)
         except AbandonedError:
             self._report.statistics.dropped(UNWANTED)
         except FrameRejectedError as rejection:
-            self._drop(rejection.reason, str(rejection))
+            self._report.drop(rejection.reason, str(rejection))
         except Exception as error:
             if self._is_unwanted():  # what it needed may be gone already
                 self._report.statistics.dropped(UNWANTED)
                 return
-            self._drop("internal error", f"{type(error).__name__}: {error}")
+            self._report.drop("internal error", f"{type(error).__name__}: {error}")
             self._repair.frame_failed(error, time.monotonic())
         else:
             self._repair.frame_succeeded()
-
-    def _drop(self, reason: str, detail: str) -> None:
-        self._report.statistics.dropped(reason)
-        self._report.complain(reason, detail)
 
     def _load_again(self) -> None:
         try:

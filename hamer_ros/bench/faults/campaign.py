@@ -34,7 +34,7 @@ from hamer_ros.bench.faults.judge import judge, seen, words
 from hamer_ros.bench.faults.patient import Life, live
 from hamer_ros.bench.faults.verdict import FUTURE, NO_CLOCK, NO_INFO, PROCESSED, broken, doubtful
 from hamer_ros.msg import HandMesh, HandMeshArray
-from hamer_ros.ros.camera_input import ImageMessage
+from hamer_ros.ros.inputs import ImageMessage
 
 QUICK = 0.1
 """Seconds within which a message that cannot be used must be done with."""

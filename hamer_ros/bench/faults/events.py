@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo
 
 from hamer_ros.bench.faults import camera_infos, compressed_images, pictures, raw_images, stamps
 from hamer_ros.bench.faults.verdict import NO_FRAME, SOUND, UNCALIBRATED, Verdict, broken, doubtful
-from hamer_ros.ros.camera_input import ImageMessage
+from hamer_ros.ros.inputs import ImageMessage
 
 EPISODE = 500
 """Events from one setting of the node to the next."""

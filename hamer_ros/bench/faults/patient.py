@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -25,8 +25,8 @@ from ament_index_python.packages import get_package_share_directory
 from hamer_ros.bench.faults.verdict import PROCESSED
 from hamer_ros.ros import fastdds
 from hamer_ros.ros import node as node_module
-from hamer_ros.ros.diagnostics import Processed, Statistics
 from hamer_ros.ros.node import HamerNode
+from hamer_ros.ros.statistics import Processed, Statistics
 
 _PATIENCE = 10.0
 _PARAMETERS = (
@@ -142,13 +142,14 @@ class _Witnessed(HamerNode):
         super().__init__(**options)
 
     def create_subscription(
-        self, msg_type: Any, topic: str, callback: Callable[[Any], Any], *args: Any, **more: Any
+        self, msg_type: Any, topic: str, callback: Callable[..., Any], *args: Any, **more: Any
     ) -> Any:
         """As in every node; the callback is followed by a report."""
 
-        def and_tell(message: Any) -> None:
+        @wraps(callback)  # rclpy looks at its signature
+        def and_tell(*given: Any) -> None:
             try:
-                callback(message)
+                callback(*given)
             finally:
                 self._tell("took", topic)
 
@@ -164,9 +165,10 @@ class _Counts(Statistics):
         super().received()
         self._tell("received", "")
 
-    def dropped(self, reason: str) -> None:
-        super().dropped(reason)
-        self._tell("counted", reason)
+    def dropped(self, reason: str, detail: str = "", count: int = 1) -> None:
+        super().dropped(reason, detail, count)
+        for _ in range(count):
+            self._tell("counted", reason)
 
     def processed(self, frame: Processed) -> None:
         super().processed(frame)

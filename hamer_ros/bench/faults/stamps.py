@@ -24,6 +24,7 @@ from hamer_ros.bench.faults.verdict import (
 
 SECOND = 1_000_000_000
 _MAX = 2**31 - 1
+_LATE_RUN = 10
 _MARGIN = SECOND // 10
 """Time that may pass between an image's stamp and the node's look at its clock, and more."""
 
@@ -89,16 +90,18 @@ def nanoseconds(stamp: Time) -> int:
 class Course:
     """The stamps of the images that the node has seen.
 
-    The node refuses stamps more than a second ahead of its clock, and an image that is up to half a
-    second older than the one before, unless that one was refused for the same; one that is older
-    still is the first of another stream.  Within `_MARGIN` of these limits both is right.
+    The node refuses stamps more than a second ahead of its clock, and images that are up to half a
+    second older than the newest, unless there are many in a row; one that is older still is the
+    first of another stream.  Within `_MARGIN` of these limits both is right.
     """
 
     _last: set[int] = field(default_factory=set)
     """Stamps, one of which the node compares with: of an image that was refused for something else
     nobody knows whether its stamp was looked at."""
     _is_certain: bool = False
-    """Whether that is the stamp of the last image, which was processed."""
+    """Whether that is the stamp of the last image that was processed."""
+    _late: int = 0
+    """Images in a row that may have been refused for their order."""
 
     def verdict(self, stamp: Time, clock: int) -> Verdict:
         """What a stamp lets become of its image; clock: nanoseconds that the node's clock shows."""
@@ -113,15 +116,21 @@ class Course:
             verdict &= broken(FUTURE) if ahead > SECOND + _MARGIN else doubtful(FUTURE)
         behind = [last - time for last in self._last if 0 < last - time < SECOND // 2 + _MARGIN]
         if behind:
-            certain = self._is_certain and max(behind) < SECOND // 2 - _MARGIN
+            certain = (
+                self._is_certain and self._late < _LATE_RUN and max(behind) < SECOND // 2 - _MARGIN
+            )
             verdict &= broken(OUT_OF_ORDER) if certain else doubtful(OUT_OF_ORDER)
         return verdict
 
     def went_on(self, stamp: Time, outcome: str) -> None:
         """An image with this stamp had this outcome."""
         time = nanoseconds(stamp)
+        if outcome == OUT_OF_ORDER:
+            self._late += 1
+            return
+        self._late = 0
         self._is_certain = outcome == PROCESSED
         if outcome == PROCESSED:
             self._last = {time}
-        elif outcome not in (FUTURE, BAD_STAMP, NO_CLOCK, OUT_OF_ORDER):
+        elif outcome not in (FUTURE, BAD_STAMP, NO_CLOCK):
             self._last.add(time)

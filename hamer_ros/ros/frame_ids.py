@@ -1,0 +1,36 @@
+"""The frame of an image, from what its header and its CameraInfo say."""
+
+from __future__ import annotations
+
+
+def agreed_frame_id(image: str, info: str | None) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The frame that an image's hands are placed in, and remarks (subject, text) on what is odd.
+
+    image, info: ``header.frame_id`` of the image and of its CameraInfo, None without a CameraInfo.
+
+    The image's own name counts; where it is empty, that of its CameraInfo.  A leading slash, as ROS
+    1 had it, is taken off, for tf2 refuses such names.  Empty where neither names a frame.
+    """
+    remarks = []
+    name = image.lstrip("/") or (info or "").lstrip("/")
+    if name and not image.strip("/"):
+        remarks.append(
+            (
+                "frame_id missing",
+                f"header.frame_id of the image is '{image}'; that of its CameraInfo, '{name}', is "
+                "used",
+            )
+        )
+    elif image.startswith("/"):
+        remarks.append(
+            ("frame_id with a slash", f"header.frame_id is '{image}'; '{name}' is used, as in tf2")
+        )
+    if info and image and info.lstrip("/") != image.lstrip("/"):
+        remarks.append(
+            (
+                "frame_id differs",
+                f"the image is in '{image}', its CameraInfo in '{info}'; hands are placed in "
+                f"'{name}', which must be the camera's optical frame",
+            )
+        )
+    return name, tuple(remarks)

@@ -1,0 +1,66 @@
+"""ffmpeg_image_transport_msgs/FFMPEGPacket -> images, as if they had come raw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from hamer_ros.errors import MissingFileError
+from hamer_ros.ros.images import ImageError, encode_rgb
+from hamer_ros.ros.observations import Observations
+from hamer_ros.ros.video import VideoDecoder
+
+
+def packet_type() -> type:
+    """The type of the packets' message, which no ROS has that was just installed.
+
+    Raises:
+        MissingFileError: it is not installed.
+    """
+    try:
+        from ffmpeg_image_transport_msgs.msg import FFMPEGPacket  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingFileError(
+            "image_transport is ffmpeg, whose messages are not installed: sudo apt install "
+            "ros-$ROS_DISTRO-ffmpeg-image-transport-msgs"
+        ) from error
+    return FFMPEGPacket
+
+
+class PacketReader:
+    """Decodes the packets of one topic, each in its turn.
+
+    topic: for what is said.
+
+    Raises:
+        MissingFileError: PyAV is not installed.
+    """
+
+    def __init__(self, topic: str, observations: Observations) -> None:
+        self._topic = topic
+        self._observations = observations
+        self._decoder: VideoDecoder[Header] = VideoDecoder()
+
+    def read(self, packet: Any) -> list[Image]:
+        """The images that are complete with a packet, each with the header of its own."""
+        try:
+            found = self._decoder.decode(
+                bytes(packet.data), packet.encoding, packet.header, packet.pts, packet.flags
+            )
+        except ImageError as error:
+            self._observations.saw("bad video", f"{self._topic}: {error}")
+            return []
+        if self._decoder.waiting:
+            self._observations.saw(
+                "waiting for a keyframe",
+                f"{self._topic}: packets come, but none that a video can begin with; shorten the "
+                "encoder's distance of keyframes (gop_size)",
+            )
+        images = []
+        for image in found:
+            message = encode_rgb(image.rgb)
+            message.header = image.tag
+            images.append(message)
+        return images

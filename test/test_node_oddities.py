@@ -1,0 +1,181 @@
+"""What real cameras do oddly: the node does the right thing, and says what is odd."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
+
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from robot import HANDS
+from sensor_msgs.msg import CameraInfo, Image
+
+from hamer_ros.hands import Side
+from hamer_ros.msg import HandMesh, HandMeshArray
+from hamer_ros.rendering.clip import INTRINSICS, WIDTH
+from hamer_ros.ros.images import encode_rgb
+
+pytestmark = pytest.mark.usefixtures("nets")
+
+MIRRORED = np.ascontiguousarray(HANDS.rgb[:, ::-1])
+
+
+def image(frame_id: str) -> Image:
+    message = encode_rgb(HANDS.rgb)
+    message.header.frame_id = frame_id
+    return message
+
+
+class Camera:
+    """Publishes images and their CameraInfo under frames and stamps of its own."""
+
+    def __init__(self, robot, node=None) -> None:
+        self.node = node or robot.other
+        self.images = self.node.create_publisher(Image, "image", 1)
+        self.infos = self.node.create_publisher(CameraInfo, "camera_info", 1)
+
+    def send(self, image: Image, info: CameraInfo, stamp: Time | None = None) -> None:
+        now = self.node.get_clock().now().to_msg() if stamp is None else stamp
+        image.header.stamp = info.header.stamp = now
+        self.infos.publish(info)
+        self.images.publish(image)
+
+
+def until(wait, do, seconds: float = 15.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        do()
+        time.sleep(0.1)
+        if wait():
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("own", "infos", "expected"),
+    [("", "camera", "camera"), ("/camera", "/camera", "camera"), ("camera", "", "camera")],
+)
+def test_hands_and_transforms_are_in_a_frame_that_tf2_takes(robot, own, infos, expected):
+    robot.node.start()
+    camera, info = Camera(robot), robot.info()
+    info.header.frame_id = infos
+    heard = robot.heard["/tf"]
+    assert until(lambda: bool(heard), lambda: camera.send(image(own), info))
+    assert {array.header.frame_id for array in robot.hands()} == {expected}
+    assert {t.header.frame_id for m in heard for t in m.transforms} == {expected}
+
+
+def test_a_guess_is_told_in_the_message_and_in_diagnostics(robot):
+    robot.node.start()
+    robot.node.set_parameters([Parameter("assumed_horizontal_fov", value=56.0)])
+    uncalibrated = robot.info(k=[0.0] * 9)
+
+    def is_guessed() -> bool:
+        guess = HandMeshArray.ASSUMED_FIELD_OF_VIEW
+        return any(array.intrinsics_source == guess for array in robot.hands()[-1:])
+
+    assert robot.show(HANDS.rgb, uncalibrated, lambda: is_guessed() and bool(hands_of(robot)))
+    array = robot.hands()[-1]
+    assert array.focal_length_sigma > 0.05
+    assert robot.show(HANDS.rgb, uncalibrated, robot.diagnosed("assumed_horizontal_fov"))
+    assert robot.diagnosis().level == DiagnosticStatus.WARN
+
+
+def hands_of(robot) -> list[HandMesh]:
+    """The right hands of the last message."""
+    meshes = [m for array in robot.hands()[-1:] for m in array.hands]
+    return [m for m in meshes if m.handedness == HandMesh.RIGHT]
+
+
+def test_a_mirrored_camera_has_hands_of_the_right_side_where_its_pixels_are(robot):
+    robot.node.set_parameters([Parameter("mirrored", value=True)])
+    robot.node.start()
+    k = INTRINSICS.ravel().tolist()
+    k[2] = WIDTH - 1 - k[2]
+    assert robot.show(
+        MIRRORED,
+        robot.info(k=k),
+        lambda: len(robot.hands()[-1:]) > 0 and len(robot.hands()[-1].hands) == 2,
+    )
+    truth = {int(hand.side): hand for hand in HANDS.hands}
+    for mesh in robot.hands()[-1].hands:
+        hand = truth[mesh.handedness]
+        assert np.sign(mesh.wrist.pose.position.x) == np.sign(hand.joints[0, 0])
+        pixels = np.reshape(mesh.keypoints, (21, 2))
+        expected = hand.keypoints * [-1, 1] + [WIDTH - 1, 0]
+        assert np.median(np.linalg.norm(pixels - expected, axis=1)) < 8
+        x_min, _, x_max, _ = mesh.bounding_box
+        assert x_min < expected[:, 0].mean() < x_max
+
+
+def test_a_camera_info_that_was_published_once_is_had(robot):
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    other = rclpy.create_node("static_info", context=robot.node.context)
+    publisher = other.create_publisher(CameraInfo, "camera_info", latched)
+    publisher.publish(robot.info())
+    robot.node.start()
+    assert robot.show(HANDS.rgb, None, lambda: bool(robot.hands()))
+    other.destroy_node()
+
+
+def test_stamps_since_boot_are_told_with_their_age_and_latency_stays_readable(robot):
+    robot.node.start()
+    stamp = Time(sec=51_234)
+    has_latency = robot.diagnosed("latency p50")
+    assert robot.show(HANDS.rgb, robot.info(), has_latency, stamp)
+    assert robot.diagnosed("years old")()
+    assert robot.diagnosis().level == DiagnosticStatus.WARN
+    values = {v.key: v.value for v in robot.diagnosis().values}
+    assert float(values["latency p50 (ms)"]) < 5_000
+    assert "counts from when the machine was started" in values["odd: old stamps"]
+
+
+def test_two_cameras_on_one_topic_are_named(robot):
+    robot.node.start()
+    other = rclpy.create_node("second_camera", context=robot.node.context)
+    cameras = [Camera(robot), Camera(robot, other)]
+
+    def send() -> None:
+        for camera in cameras:
+            camera.send(image("camera"), robot.info())
+
+    assert until(robot.diagnosed("/robot and /second_camera send images"), send)
+    other.destroy_node()
+
+
+def test_a_camera_that_stops_is_told_from_one_that_never_sent(robot):
+    robot.node.set_parameters([Parameter("silence_after", value=0.5)])
+    robot.node.start()
+    assert robot.show(None, None, robot.diagnosed("/robot publishes it, but nothing has arrived"))
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+    assert robot.show(None, None, robot.diagnosed("and then stopped"))
+
+
+def test_what_was_complained_of_is_taken_back_when_it_works(robot, capfd):
+    robot.node.set_parameters([Parameter("silence_after", value=0.2)])
+    robot.node.start()
+    assert robot.show(None, None, lambda: "not working" in capfd.readouterr().err)
+    robot.node.set_parameters([Parameter("silence_after", value=5.0)])
+    assert robot.show(
+        HANDS.rgb, robot.info(), lambda: "over: not working" in capfd.readouterr().err
+    )
+
+
+def test_a_camera_info_that_comes_a_little_later_at_the_start_is_no_complaint(robot, capfd):
+    robot.node.start()
+    robot.show(HANDS.rgb, None, robot.diagnosed("dropped: no camera_info"))
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+    assert "no camera_info" not in capfd.readouterr().err
+
+
+def test_left_and_right_change_places_in_a_mirror():
+    """What the test of mirrored cameras stands on."""
+    assert {hand.side for hand in HANDS.hands} == {Side.LEFT, Side.RIGHT}
