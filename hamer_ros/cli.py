@@ -110,12 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         "source",
         nargs="?",
         metavar="SOURCE",
-        help="image, folder of images, video, or number of a webcam; a clip with known truth is "
-        "rendered when it is left out",
+        help="image, folder of images, video, or webcam (0 or /dev/video0); a clip with known "
+        "truth is rendered when it is left out",
     )
     demo.add_argument(
         "--camera",
-        help="intrinsics: fx,fy,cx,cy in pixels, or a calibration file of ROS' camera_calibration; "
+        help="intrinsics: fx,fy,cx,cy in pixels, or a calibration file of ROS, OpenCV or Kalibr; "
         "a field of view is guessed when it is left out",
     )
     demo.add_argument(

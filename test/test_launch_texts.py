@@ -147,6 +147,7 @@ def test_a_video_keeps_its_own_rate(tmp_path):
 
 def test_a_webcam_is_never_played_to_its_end(monkeypatch):
     monkeypatch.setattr("hamer_ros.demo.sources.Path.exists", lambda _: True)
+    monkeypatch.setattr("hamer_ros.demo.sources.os.access", lambda *_: True)
     monkeypatch.setattr("hamer_ros.demo.sources._captured", lambda _: itertools.repeat("frame"))
     frames = player.endless("987", 30.0).frames()
     assert next(itertools.islice(frames, 10_000, None)) == "frame"

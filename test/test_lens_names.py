@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from hamer_ros.camera import COEFFICIENTS, CameraError, CameraModel
@@ -91,6 +94,14 @@ def test_what_is_like_no_distortion_where_it_is_zero_is_taken_there(name):
 def test_the_modified_model_without_tangential_terms_is_the_ordinary_one():
     radial = (0.05, -0.1, 0.0, 0.0, 0.02)
     assert lens_of("modified_brown_conrady", radial) == ("plumb_bob", radial)
+
+
+def test_every_name_is_in_the_documentation():
+    text = (Path(__file__).parents[1] / "docs" / "cameras.md").read_text()
+    rows = dict(re.findall(r"^\| (\w+) \|.*\| (.*) \|$", text, re.MULTILINE))
+    for lens, names in ALIASES.items():
+        listed = re.split(r"[,;] ?", rows[lens])
+        assert set(names) - {""} <= set(listed), lens
 
 
 def test_every_name_leads_to_a_lens_that_a_camera_can_have():

@@ -109,8 +109,8 @@ def parser() -> argparse.ArgumentParser:
     )
     out.add_argument(
         "--camera",
-        help="intrinsics of SOURCE: fx,fy,cx,cy in pixels, or a calibration file of ROS' "
-        "camera_calibration; a field of view is guessed when it is left out",
+        help="intrinsics of SOURCE: fx,fy,cx,cy in pixels, or a calibration file of ROS, OpenCV or "
+        "Kalibr; a field of view is guessed when it is left out",
     )
     out.add_argument(
         "--rate",

@@ -78,11 +78,7 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
     Raises:
         SourceError: nothing there, or nothing that can be read.
     """
-    if text.isdecimal():
-        return _live(f"/dev/video{int(text)}", rate or RATE, seconds)
     path = Path(text)
-    if text.startswith("/dev/") or path.is_char_device():
-        return _live(text, rate or RATE, seconds)
     try:
         if path.is_dir():
             return _folder(path, rate, seconds)
@@ -94,6 +90,10 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
             return _video(path, rate, seconds)
     except OSError as error:
         raise SourceError(f"{text} cannot be read: {error.strerror or error}") from error
+    if text.isdecimal():
+        return _live(f"/dev/video{int(text)}", rate or RATE, seconds)
+    if text.startswith("/dev/") or path.is_char_device():
+        return _live(text, rate or RATE, seconds)
     raise SourceError(
         f"'{text}' does not exist; give an image, a folder, a video or a camera number"
     )
