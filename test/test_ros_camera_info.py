@@ -122,9 +122,13 @@ def test_without_camera_info_there_is_a_guess_or_a_refusal():
     assert "15 %" in text
 
 
+UNIT = {"k": np.eye(3).ravel().tolist(), "p": np.eye(3, 4).ravel().tolist()}
+
+
 @pytest.mark.parametrize("rectified", [False, True])
-def test_an_uncalibrated_camera_is_called_so(rectified):
-    empty = CameraInfo(width=640, height=480)
+@pytest.mark.parametrize("change", [{}, UNIT], ids=["zeros", "identity"])
+def test_an_uncalibrated_camera_is_called_so(rectified, change):
+    empty = CameraInfo(width=640, height=480, **change)
     reason, text = refusal(empty, (640, 480), rectified=rectified)
     assert reason == "uncalibrated camera"
     assert "is not calibrated; calibrate the camera" in text

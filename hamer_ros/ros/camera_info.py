@@ -108,17 +108,27 @@ def _guess(width: int, height: int, degrees: float, error: CameraInfoError) -> I
 
 
 def _uncalibrated(info: CameraInfo, rectified: bool) -> str | None:
-    """Why there are no intrinsics at all; a focal length of zero is ROS' sign for that."""
-    if info.k[0] != 0 or (rectified and info.p[0] != 0):
+    """Why there are no intrinsics at all."""
+    if _has_k(info) or (rectified and _has_p(info)):
         return None
     if rectified:
-        return "p[0] is 0, and so is k[0], so the camera is not calibrated"
-    if info.p[0] != 0:
+        return f"p[0] is {info.p[0]:g}, and k[0] is {info.k[0]:g}, so the camera is not calibrated"
+    text = f"k[0] is {info.k[0]:g}, so the camera is not calibrated"
+    if _has_p(info):
         return (
-            f"k[0] is 0, so the camera is not calibrated, but P is there (p[0] is {info.p[0]:g}): "
-            "where the images are rectified, set rectified to true"
+            f"{text}, but P is there (p[0] is {info.p[0]:g}): where the images are rectified, set "
+            "rectified to true"
         )
-    return "k[0] is 0, so the camera is not calibrated"
+    return text
+
+
+def _has_k(info: CameraInfo) -> bool:
+    """Whether K is calibrated; ROS' sign is a focal length of zero, some drivers' the identity."""
+    return not (info.k[0] == 0 or np.array_equal(info.k.reshape(3, 3), np.eye(3)))
+
+
+def _has_p(info: CameraInfo) -> bool:
+    return not (info.p[0] == 0 or np.array_equal(info.p.reshape(3, 4), np.eye(3, 4)))
 
 
 def _calibrated(
@@ -130,6 +140,7 @@ def _calibrated(
     except CameraError as error:
         raise CameraInfoError("bad camera_info", str(error)) from error
     source = IntrinsicsSource.CAMERA_INFO
+    is_p = rectified and _has_p(info)
     remarks: list[tuple[str, str]] = []
     if not (info.width and info.height):
         remarks.append(
@@ -157,7 +168,7 @@ def _calibrated(
                 "(scale_camera_info); distances are wrong where the driver cuts a part out",
             )
         )
-    return Intrinsics(camera, source, (*remarks, *oddities(info, camera, rectified)))
+    return Intrinsics(camera, source, (*remarks, *oddities(info, camera, is_p)))
 
 
 def _matrix(info: CameraInfo, rectified: bool) -> np.ndarray:
@@ -167,14 +178,14 @@ def _matrix(info: CameraInfo, rectified: bool) -> np.ndarray:
     """
     if not rectified:
         return info.k.reshape(3, 3)
-    if info.p[0] != 0:
+    if _has_p(info):
         return info.p.reshape(3, 4)[:, :3]
     is_turned = np.any(info.r) and not np.allclose(info.r.reshape(3, 3), np.eye(3), atol=1e-6)
     if any(info.d) or is_turned:
         raise CameraError(
-            "p[0] is 0, so the intrinsics of rectified images are not known, and K is of the raw "
-            f"ones, for {'D' if any(info.d) else 'R'} is not trivial; have the driver publish P, "
-            "or use the raw images with rectified set to false"
+            f"p[0] is {info.p[0]:g}, so the intrinsics of rectified images are not known, and K is "
+            f"of the raw ones, for {'D' if any(info.d) else 'R'} is not trivial; have the driver "
+            "publish P, or use the raw images with rectified set to false"
         )
     return info.k.reshape(3, 3)
 

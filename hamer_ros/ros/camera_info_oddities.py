@@ -22,23 +22,22 @@ FIELD_OF_VIEW = (5.0, 150.0)
 """Degrees from left to right that pinholes see."""
 
 
-def oddities(info: CameraInfo, camera: CameraModel, rectified: bool) -> tuple[tuple[str, str], ...]:
+def oddities(info: CameraInfo, camera: CameraModel, is_p: bool) -> tuple[tuple[str, str], ...]:
     """Subjects and texts.
 
     camera: as the CameraInfo was understood, of the image's size.
-    rectified: whether P was taken, not K and D.
+    is_p: whether P was taken, not K.
     """
     texts = {
-        "principal point far from the middle": _far_from_middle(info, camera, rectified),
+        "principal point far from the middle": _far_from_middle(info, camera, is_p),
         "unequal focal lengths": _unequal(camera),
         "implausible field of view": _field_of_view(camera),
-        "second camera of a stereo pair": _stereo(info, rectified),
+        "second camera of a stereo pair": _stereo(info, is_p),
     }
     return tuple((subject, text) for subject, text in texts.items() if text)
 
 
-def _far_from_middle(info: CameraInfo, camera: CameraModel, rectified: bool) -> str:
-    is_p = rectified and info.p[0] != 0
+def _far_from_middle(info: CameraInfo, camera: CameraModel, is_p: bool) -> str:
     cx, cy = (info.p[2], info.p[6]) if is_p else (info.k[2], info.k[5])
     # Before binning and region of interest: a region may well lie in a corner.
     width, height = info.width or camera.width, info.height or camera.height
@@ -94,9 +93,9 @@ def _field_of_view(camera: CameraModel) -> str:
     )
 
 
-def _stereo(info: CameraInfo, rectified: bool) -> str:
+def _stereo(info: CameraInfo, is_p: bool) -> str:
     # -fx times the baseline in metres
-    if not rectified or info.p[0] == 0 or abs(info.p[3] / info.p[0]) < 1e-4:
+    if not is_p or abs(info.p[3] / info.p[0]) < 1e-4:
         return ""
     return (
         f"p[3] is {info.p[3]:g}: this camera stands {-info.p[3] / info.p[0]:.3f} m to the right of "
