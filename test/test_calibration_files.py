@@ -9,6 +9,8 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hamer_ros.calibration_files import LARGEST, read_calibration
 from hamer_ros.camera import CameraError, CameraModel
@@ -221,3 +223,37 @@ def test_a_file_that_may_not_be_read_is_told(write, monkeypatch):
     monkeypatch.setattr(type(path), "open", refuse)
     with pytest.raises(CameraError, match=r"calibration.yaml cannot be read: Permission denied"):
         read_calibration(path)
+
+
+SCRAPS = [
+    "",
+    "null",
+    "[]",
+    "{}",
+    "-1",
+    "1e400",
+    ".nan",
+    "'x'",
+    "2020-01-01",
+    "&a [*a]",
+    "\t",
+    "---",
+]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from([ROS, ECHO, KALIBR, JSON, REALSENSE]),
+    st.floats(0, 1),
+    st.integers(0, 12),
+    st.sampled_from(SCRAPS),
+)
+def test_a_mutilated_calibration_is_read_or_told(write, text, where, length, scrap):
+    begin = int(where * len(text))
+    path = write(text[:begin] + scrap + text[begin + length :])
+    try:
+        calibration = read_calibration(path)
+    except CameraError as error:
+        assert "\n" not in str(error)
+    else:
+        assert np.isfinite(calibration.camera.matrix).all()
