@@ -7,10 +7,16 @@ onnxruntime.
 from __future__ import annotations
 
 import argparse
+import errno
+import os
+import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+from hamer_ros.interrupt import INTERRUPTED, heard, quiet
 
 # ruff: noqa: PLC0415
 
@@ -24,39 +30,99 @@ examples:
                                             the webcam /dev/video0
 """
 
+ROS_EXAMPLES = """
+the node and the camera are run by ROS:
+  ros2 launch hamer_ros hamer.launch.py image_topic:=/camera/image_raw
+                                            the node; --show-args explains its arguments
+  ros2 launch hamer_ros demo.launch.py rviz:=true
+                                            the node with images that are played as a camera does
+  ros2 run hamer_ros hamer_node --ros-args -r image:=/camera/image_raw
+                                            the node alone
+  ros2 run hamer_ros hamer_camera video.mp4
+                                            the images alone; --help explains its arguments
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; the exit status: 0, 1 with the reason on stderr, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    heard()
     # Ended by a supervisor, it cleans up as well.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        return options.run(options)
+        try:
+            options = _parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
+            return options.run(options)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # here, where it can be told that nobody takes it
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return INTERRUPTED
+    except OSError as error:
+        _silence_stdout()
+        # Whoever read has read enough, as `head` does.
+        return 0 if isinstance(error, BrokenPipeError) else _fail(in_words(error))
 
 
-def _fetch_models(_: argparse.Namespace) -> int:
-    from hamer_ros.nets.store import FetchError, fetch_nets
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ``--option -1,2`` as ``--option=-1,2``.
 
+    Of itself argparse takes a value with a minus for an option, unless it is a single number.
+    """
+    out: list[str] = []
+    for argument in arguments:
+        if out and re.fullmatch(r"--[a-z-]+", out[-1]) and re.match(r"-[\d.,]", argument):
+            out[-1] += f"={argument}"
+        else:
+            out.append(argument)
+    return out
+
+
+def in_words(error: OSError) -> str:
+    """The error of a file system in words, with what helps where that is known."""
+    if error.strerror is None:
+        return str(error)
+    text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    if error.errno == errno.ENOSPC:
+        text += "; make room there and in TMPDIR (/tmp), or write elsewhere"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        text += "; make it writable for you, or write elsewhere"
+    return text
+
+
+def _silence_stdout() -> None:
+    """Nothing more is written there: what is left would fail again at the end of Python."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+
+
+def _fetch_models(options: argparse.Namespace) -> int:
+    with quiet():
+        from hamer_ros.nets.store import CACHE_VARIABLE, FetchError, fetch_nets
+
+    if options.cache is not None:
+        os.environ[CACHE_VARIABLE] = str(options.cache.expanduser().absolute())
     try:
-        fetch_nets()
+        fetch_nets(force=options.force, download=_download_bar)
     except FetchError as error:
         return _fail(str(error))
     return 0
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from hamer_ros.camera import CameraError
-    from hamer_ros.demo.processes import DemoError
-    from hamer_ros.demo.run import Request, run_demo
-    from hamer_ros.demo.sources import SourceError
+    with quiet():
+        from hamer_ros.camera import CameraError
+        from hamer_ros.demo.processes import DemoError
+        from hamer_ros.demo.run import Request, run_demo
+        from hamer_ros.demo.sources import SourceError
+        from hamer_ros.errors import HamerRosError
 
     request = Request(options.source, options.camera, options.rate, options.seconds, options.out)
     try:
         reasons = run_demo(request)
-    except (CameraError, DemoError, OSError, SourceError) as error:
+    except (CameraError, DemoError, HamerRosError, SourceError) as error:
         return _fail(str(error))
     return _fail("; ".join(reasons)) if reasons else 0
 
@@ -74,11 +140,20 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from hamer_ros.bench.run import Extent
-    from hamer_ros.bench.run import main as run_bench
+    with quiet():
+        from hamer_ros.bench.run import Extent
+        from hamer_ros.bench.run import main as run_bench
 
     extent = Extent(options.events, options.minutes)
     return run_bench(options.area, options.out, options.device, extent)
+
+
+@contextmanager
+def _download_bar(size: int) -> Iterator[Callable[[int], object]]:
+    from tqdm import tqdm
+
+    with tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+        yield bar.update
 
 
 def _fail(reason: str) -> int:
@@ -90,12 +165,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hamer_ros",
         description="Hands from camera images: metric poses, joints and surfaces.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES + ROS_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    fetch = commands.add_parser("fetch-models", help="fetch the nets into the user's cache")
+    fetch = commands.add_parser(
+        "fetch-models",
+        help="fetch the nets into the user's cache",
+        description="Fetch the palm and landmark nets, with pip from its package index, and "
+        "convert them to ONNX: about a minute, once.",
+    )
+    fetch.add_argument(
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        help="where to keep them (default: $HAMER_ROS_CACHE, or hamer_ros in ~/.cache); the node "
+        "looks there when HAMER_ROS_CACHE names it",
+    )
+    fetch.add_argument(
+        "--force",
+        action="store_true",
+        help="fetch and convert them anew, even if they are there",
+    )
     fetch.set_defaults(run=_fetch_models)
 
     demo = commands.add_parser(
@@ -193,7 +285,10 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> float:
     """The value of an option that is a positive number."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
     return value

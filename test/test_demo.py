@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,15 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hamer_ros import cli
 from hamer_ros.camera import CameraError, CameraModel
 from hamer_ros.demo.accuracy import frame_errors
 from hamer_ros.demo.clip import CAMERA, clip_truths
 from hamer_ros.demo.intrinsics import GUESSED_FOV, parse_camera
-from hamer_ros.demo.pictures import SELECTED, Show, write_pictures
+from hamer_ros.demo.pictures import SELECTED, Show, contact_sheet, write_pictures
 from hamer_ros.demo.processes import Children, DemoError, apart, free_domain
 from hamer_ros.demo.records import Recording, SeenFrame, SeenHand, SeenTransform, SentFrame
 from hamer_ros.demo.report import (
@@ -36,8 +39,9 @@ from hamer_ros.demo.report import (
     table,
     write_json,
 )
-from hamer_ros.demo.run import installed_node
-from hamer_ros.demo.sources import STILL_RATE, STILL_SECONDS, SourceError, open_source
+from hamer_ros.demo.run import Programme, installed_node, prepare
+from hamer_ros.demo.sources import STILL_RATE, STILL_SECONDS, Source, SourceError, open_source
+from hamer_ros.demo.spelling import spelled
 from hamer_ros.demo.stack import write_stack
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
@@ -84,7 +88,7 @@ def report_of(
 ) -> Report:
     frames = match(sent, recording)
     errors = None if truths is None else errors_of(frames, truths)
-    return summarise("clip", "known", frames, recording, cpu_seconds, errors)
+    return summarise("clip", "known", 4, frames, recording, cpu_seconds, errors)
 
 
 def with_hands(recording: Recording, index: int, hands: tuple[SeenHand, ...]) -> Recording:
@@ -215,6 +219,33 @@ def test_table_and_json_say_the_same(tmp_path):
     assert "7 sent, 7 processed, 0 dropped" in text
     assert "100.0 % of 14 true hands" in text
     assert "p50 20.0 ms" in text
+
+
+def test_hands_at_the_cap_are_told():
+    sent, recording = perfect_run()
+    report = report_of(sent, recording)
+    assert "the most that are followed" not in table(report)
+    capped = replace(report, max_hands=2)
+    assert "2 at once, the most that are followed: there may be more" in table(capped)
+
+
+def test_a_report_that_does_not_fit_on_the_disk_is_named():
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs /dev/full")
+    with pytest.raises(OSError, match=r"No space left on device: '/dev/full'"):
+        write_json(full, report_of(*perfect_run()), [])
+
+
+def test_photographs_have_as_many_hands_as_the_node_allows():
+    pytest.importorskip("rclpy")
+    declared = importlib.import_module("hamer_ros.ros.parameters")
+    field = declared.Parameters.__dataclass_fields__["max_hands"]
+    source = Source("a.jpg", 1.0, live=False, stills=True, frames=lambda: iter(()))
+    photographs = Programme(source, [], parse_camera(None), "guessed", None)
+    assert photographs.max_hands == max(field.metadata["limits"])
+    video = replace(photographs, source=replace(source, stills=False))
+    assert video.max_hands == field.default
 
 
 # Sources and intrinsics
@@ -375,6 +406,42 @@ def test_pictures_of_photographs(tmp_path):
     assert len(list((out / "frames").glob("photo_*.jpg"))) == 2
     assert not list(out.glob("hands.*"))
     assert not (out / "errors.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [
+        ("clip 1.mp4", "clip 1.mp4"),
+        ("Рука и Ёж.mp4", "Ruka i Yozh.mp4"),
+        ("Щётка", "Shchyotka"),
+        ("Łódź, façade, Straße", "Lodz, facade, Strasse"),
+        ("fac\u0327ade", "facade"),  # as macOS writes it
+        ("Χέρι", "Cheri"),
+        ("ひらがな カタカナ", "hiragana katakana"),
+        ("손", "son"),
+        ("手 01", "<U+624B> 01"),
+        ("a\nb", "a b"),
+    ],
+)
+def test_names_in_any_script_are_spelled_in_letters_that_can_be_drawn(name, letters):
+    assert spelled(name) == letters
+
+
+@given(st.text())
+def test_whatever_is_spelled_can_be_drawn(text):
+    letters = spelled(text)
+    assert letters.isascii()
+    assert letters.isprintable()
+    assert letters.count("?") == unicodedata.normalize("NFKC", text).count("?")
+
+
+def test_the_title_of_the_contact_sheet_is_readable_and_no_wider_than_it():
+    page = picture(720, 400, 200)
+    sheet = contact_sheet([page], "папка")
+    np.testing.assert_array_equal(sheet, contact_sheet([page], "papka"))
+    assert (sheet != contact_sheet([page], "?????")).any()
+    long = contact_sheet([page], "手" * 80)[:48]
+    assert (long[:, -8:] == long[0, 0]).all(), "the title runs into the edge"
 
 
 # Processes
@@ -545,6 +612,20 @@ def test_missing_nets_are_a_reason(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     assert cli.main(["demo", "--out", str(tmp_path)]) == 1
     assert "fetch-models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("below", ["", "deeper/out"])
+def test_a_file_in_place_of_the_output_folder_is_told(tmp_path, below):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DemoError, match=rf"{tmp_path}/out is a file.*--out"):
+        prepare(tmp_path / "out" / below / "logs")
+
+
+def test_an_output_folder_that_cannot_be_made_is_told_before_any_work():
+    if not Path("/proc/self").exists():
+        pytest.skip("needs /proc")
+    with pytest.raises(DemoError, match=r"/proc/out cannot be written: .*--out"):
+        prepare(Path("/proc/out/logs"))
 
 
 # All of it

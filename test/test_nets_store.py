@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from contextlib import contextmanager
 
 import numpy as np
 import onnxruntime
 import pytest
 
 from hamer_ros.nets import store
+from hamer_ros.nets.pip import PipError
 from hamer_ros.nets.session import Net, ProviderError
 
 
@@ -29,7 +34,7 @@ class FakeIndex:
         self.content = {name: f"net {name}".encode() for name in store.NETS}
         self.reachable = True
         self.patch = monkeypatch
-        monkeypatch.setattr(store.subprocess, "run", self.run)
+        monkeypatch.setattr(store, "run_pip", self.run)
         monkeypatch.setattr(store, "_import_converter", lambda: lambda model, name: model.upper())
         self.expect(self.content)
 
@@ -42,7 +47,7 @@ class FakeIndex:
     def run(self, command, **_):
         self.commands.append(command)
         if not self.reachable:
-            return subprocess.CompletedProcess(command, 1, "", "ERROR: No matching distribution")
+            raise PipError("no network")
         wheel = store.Path(command[command.index("--dest") + 1]) / "mediapipe-0.10.21-any.whl"
         with zipfile.ZipFile(wheel, "w") as archive:
             for name, (member, _) in store.NETS.items():
@@ -50,7 +55,6 @@ class FakeIndex:
                 archive.writestr(zipfile.ZipInfo(member), self.content[name])
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         self.patch.setattr(store, "WHEEL_SHA256", getattr(self, "digest", digest))
-        return subprocess.CompletedProcess(command, 0, "", "")
 
 
 @pytest.fixture
@@ -66,10 +70,10 @@ def test_fetching_stores_converted_nets_and_their_license(cache, index):
         assert any(name in line for line in lines)
     assert "Apache License" in (cache / "LICENSE").read_text()
     assert sorted(p.name for p in cache.iterdir()) == sorted(
-        ["LICENSE", *(f"{name}.onnx" for name in store.NETS)]
+        ["LICENSE", "SHA256SUMS", *(f"{name}.onnx" for name in store.NETS)]
     )
     (command,) = index.commands
-    assert command[:3] == [sys.executable, "-m", "pip"]
+    assert command[0] == "download"
     assert f"mediapipe=={store.MEDIAPIPE_VERSION}" in command
 
 
@@ -86,10 +90,92 @@ def test_a_single_lost_net_is_fetched_again(cache, index):
     store.fetch_nets(lambda line: None)
     lost, kept = list(store.NETS)[:2]
     store.net_path(lost).unlink()
-    store.net_path(kept).write_bytes(b"untouched")
+    before = store.net_path(kept).stat()
     store.fetch_nets(lambda line: None)
     assert store.net_path(lost).is_file()
-    assert store.net_path(kept).read_bytes() == b"untouched"
+    assert store.net_path(kept).stat() == before
+
+
+def test_a_damaged_net_is_named_and_fetched_again(cache, index):
+    store.fetch_nets(lambda line: None)
+    damaged = next(iter(store.NETS))
+    store.net_path(damaged).write_bytes(b"NET")
+    with pytest.raises(store.NetDamagedError, match=rf"{damaged}.*fetch-models"):
+        store.net_path(damaged)
+    store.fetch_nets(lambda line: None)
+    assert store.net_path(damaged).read_bytes() == index.content[damaged].upper()
+
+
+def test_nets_that_came_without_their_sums_are_taken(cache, index):
+    store.fetch_nets(lambda line: None)
+    (cache / "SHA256SUMS").unlink()
+    lines = []
+    store.fetch_nets(lines.append)
+    assert "already" in lines[0]
+
+
+def test_the_sums_are_those_that_sha256sum_checks(cache, index):
+    store.fetch_nets(lambda line: None)
+    if shutil.which("sha256sum") is None:
+        pytest.skip("needs sha256sum")
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    run = subprocess.run(command, cwd=cache, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout.count(": OK")) == (0, len(store.NETS)), run.stderr
+
+
+def test_force_fetches_what_is_there(cache, index):
+    store.fetch_nets(lambda line: None)
+    store.fetch_nets(lambda line: None, force=True)
+    assert len(index.commands) == 2
+
+
+def test_a_cache_that_cannot_be_made_is_named(cache, index):
+    cache.parents[1].write_text("a file of that name")
+    with pytest.raises(store.FetchError, match=rf"cannot be stored in {cache}: .*--cache FOLDER"):
+        store.fetch_nets(lambda line: None)
+    assert index.commands == [], "it is known before anything is downloaded"
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+)
+def test_a_full_disk_or_an_interrupt_leaves_the_cache_as_it_was(cache, index, monkeypatch, failure):
+    write, written = store.Path.write_bytes, []
+
+    def fails_the_second_time(path, data):
+        written.append(path)
+        if len(written) == 2:
+            write(path, data[:3])
+            raise failure
+        return write(path, data)
+
+    monkeypatch.setattr(store.Path, "write_bytes", fails_the_second_time)
+    expected = store.FetchError if isinstance(failure, OSError) else KeyboardInterrupt
+    with pytest.raises(expected) as error:
+        store.fetch_nets(lambda line: None)
+    assert list(cache.iterdir()) == []
+    if isinstance(failure, OSError):
+        assert "No space left on device" in str(error.value)
+
+
+def test_the_download_is_told_as_it_grows(cache, index, monkeypatch):
+    told, serve = [], index.run
+
+    def slowly(command, temporary):
+        (temporary / "part").write_bytes(bytes(1000))
+        time.sleep(4 * store._LOOK_EVERY)
+        (temporary / "part").unlink()
+        serve(command)
+
+    @contextmanager
+    def bar(total):
+        told.append(total)
+        yield told.append
+
+    monkeypatch.setattr(store, "run_pip", slowly)
+    store.fetch_nets(lambda line: None, download=bar)
+    assert told[0] == store.WHEEL_BYTES
+    assert 1000 in told[1:]
 
 
 def test_a_missing_net_says_where_it_was_looked_for_and_how_to_get_it(cache):
@@ -103,8 +189,9 @@ def test_without_a_network_the_error_says_what_to_copy_where(cache, index):
     index.reachable = False
     with pytest.raises(store.FetchError) as error:
         store.fetch_nets(lambda line: None)
-    for part in ("could not reach", "hamer_ros fetch-models", str(cache), "No matching"):
+    for part in ("could not be downloaded: no network", "hamer_ros fetch-models", str(cache)):
         assert part in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_another_wheel_is_refused_and_nothing_is_stored(cache, index):

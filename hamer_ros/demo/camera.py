@@ -176,5 +176,5 @@ def parser() -> argparse.ArgumentParser:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except (SourceError, CameraError) as error:
+    except (SourceError, CameraError, OSError) as error:
         sys.exit(str(error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from hamer_ros.demo.spelling import spelled
 from hamer_ros.hands import Side
 from hamer_ros.rendering.overlay import SIDE_COLORS
 
@@ -35,8 +36,8 @@ def canvas(width: int, height: int, color: Color = BACKGROUND) -> np.ndarray:
 
 
 def text_size(text: str, size: float = 0.5) -> tuple[int, int]:
-    """Width and height of the capitals, pixels."""
-    (width, height), _ = cv2.getTextSize(text, _FONT, size, _weight(size))
+    """Width and height of the capitals, pixels, as `put_text` writes it."""
+    (width, height), _ = cv2.getTextSize(spelled(text), _FONT, size, _weight(size))
     return width, height
 
 
@@ -48,14 +49,25 @@ def put_text(
     color: Color = TEXT,
     align: float = 0.0,
 ) -> None:
-    """Write into the image, on one line.
+    """Write into the image, on one line, in the letters of ASCII (see `spelled`).
 
     place: (u, v) of the middle of the line's height and of its left end, right end or middle, as
         align is 0, 1 or 0.5.
     """
     width, height = text_size(text, size)
     origin = round(place[0] - align * width), round(place[1] + height / 2)
-    cv2.putText(image, text, origin, _FONT, size, color, _weight(size), cv2.LINE_AA)
+    cv2.putText(image, spelled(text), origin, _FONT, size, color, _weight(size), cv2.LINE_AA)
+
+
+def shortened(text: str, size: float, most: float) -> str:
+    """The text, without its middle where it is wider than ``most`` pixels."""
+    text = spelled(text)
+    kept = len(text)
+    short = text
+    while kept > 2 and text_size(short, size)[0] > most:
+        kept -= 2
+        short = f"{text[: kept // 2]} ... {text[-(kept // 2) :]}"
+    return short
 
 
 def put_tag(

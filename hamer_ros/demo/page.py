@@ -64,8 +64,9 @@ def draw_page(page: Page) -> np.ndarray:
     out = canvas(side_left + cell + MARGIN, _HEAD + height + _FOOT)
     out[_HEAD : _HEAD + height, MARGIN : MARGIN + width] = _overlay(page)
     put_text(out, "received hands over the image", (MARGIN, _HEAD / 2), 0.55)
-    put_text(out, "from the side", (side_left, _HEAD / 2), 0.55)
     hands = sorted(page.hands, key=lambda hand: (hand.side, hand.track_id))
+    of = f", {page.cells} of {len(hands)}" if len(hands) > page.cells else ""
+    put_text(out, f"from the side{of}", (side_left, _HEAD / 2), 0.55)
     for number in range(page.cells):
         top = _HEAD + number * (cell + MARGIN)
         hand = hands[number] if number < len(hands) else None

@@ -17,12 +17,13 @@ import numpy as np
 
 from hamer_ros.demo.accuracy import FrameErrors
 from hamer_ros.demo.chart import error_chart
-from hamer_ros.demo.drawing import canvas, put_text, scaled
+from hamer_ros.demo.drawing import canvas, put_text, scaled, shortened
 from hamer_ros.demo.intrinsics import CameraOfSize
 from hamer_ros.demo.page import MARGIN, Page, draw_page
 from hamer_ros.demo.records import Recording
 from hamer_ros.demo.report import MatchedFrame
 from hamer_ros.demo.sources import Source
+from hamer_ros.demo.stack import naming
 from hamer_ros.rendering.clip import HandTruth
 
 SELECTED = 6
@@ -94,7 +95,8 @@ def contact_sheet(pages: Sequence[np.ndarray], name: str) -> np.ndarray:
     heights = [max(tile.shape[0] for tile in row) for row in rows]
     columns = min(2, len(tiles))
     out = canvas(columns * _TILE_WIDTH, 48 + sum(heights))
-    put_text(out, f"Hands that a client received: {name}", (MARGIN, 28), 0.7)
+    title = shortened(f"Hands that a client received: {name}", 0.7, out.shape[1] - 2 * MARGIN)
+    put_text(out, title, (MARGIN, 28), 0.7)
     top = 48
     for row, height in zip(rows, heights, strict=True):
         for column, tile in enumerate(row):
@@ -225,7 +227,8 @@ def _selected(frames: Sequence[MatchedFrame]) -> set[int]:
 def _write(path: Path, rgb: np.ndarray) -> None:
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
     _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
-    path.write_bytes(data.tobytes())  # imwrite would not tell of a full disk
+    with naming(path):
+        path.write_bytes(data.tobytes())  # imwrite would not tell of a full disk
 
 
 def _is_readable(path: Path) -> bool:

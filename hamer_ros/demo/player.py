@@ -18,13 +18,23 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from hamer_ros.camera import CameraError
-from hamer_ros.cli import positive
+from hamer_ros.cli import in_words, joined, positive
 from hamer_ros.demo.camera import CameraNode
 from hamer_ros.demo.clip import CAMERA
 from hamer_ros.demo.intrinsics import CameraOfSize, parse_camera
 from hamer_ros.demo.sources import Source, SourceError, open_source
+from hamer_ros.errors import HamerRosError
 from hamer_ros.hand_model.model import HandModel
+from hamer_ros.interrupt import heard
 from hamer_ros.rendering.clip import clip_frame
+
+EXAMPLES = """\
+examples:
+  ros2 run hamer_ros hamer_camera --ros-args -r __ns:=/camera
+                                            the clip on /camera/image_raw, where the node's launch
+                                            file expects images
+  ros2 run hamer_ros hamer_camera video.mp4 --camera camera_info.yaml --rate 10
+"""
 
 CLIP_RATE = 15.0
 """Frames per second of the rendered clip: half of what the demo plays, to be rendered sooner."""
@@ -83,23 +93,33 @@ def rendered(rate: float) -> Source:
 
 def main() -> None:
     """Play until interrupted."""
-    options = parser().parse_args(remove_ros_args(sys.argv)[1:])
+    heard()
     try:
+        options = parser().parse_args(joined(_own_arguments()))
         if options.source is None:
+            if options.camera is not None:
+                raise CameraError("the camera of the clip is known; --camera needs a SOURCE")
             source, camera = rendered(options.rate or CLIP_RATE), parse_camera(CAMERA)
         else:
             source = endless(options.source, options.rate)
             camera = parse_camera(options.camera, source.orientations)
         _spin(source, camera)
-    except (CameraError, SourceError) as error:
+    except (CameraError, HamerRosError, SourceError) as error:
         sys.exit(f"hamer_camera: {error}")
+    except OSError as error:
+        sys.exit(f"hamer_camera: {in_words(error)}")
     except KeyboardInterrupt:
         pass
 
 
 def parser() -> argparse.ArgumentParser:
     """What may stand before ``--ros-args``."""
-    out = argparse.ArgumentParser(prog="hamer_camera", description=__doc__)
+    out = argparse.ArgumentParser(
+        prog="hamer_camera",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     out.add_argument(
         "source",
         nargs="?",
@@ -120,6 +140,14 @@ def parser() -> argparse.ArgumentParser:
         "otherwise 30)",
     )
     return out
+
+
+def _own_arguments() -> list[str]:
+    """Those that are not ROS'."""
+    try:
+        return remove_ros_args(sys.argv)[1:]
+    except RuntimeError as error:
+        sys.exit(f"hamer_camera: ROS cannot read the arguments after --ros-args: {error}")
 
 
 def _spin(source: Source, camera: CameraOfSize) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hamer_ros.demo.accuracy import FrameErrors, frame_errors
 from hamer_ros.demo.records import Recording, SeenFrame, SeenTransform, SentFrame
+from hamer_ros.demo.stack import naming
 from hamer_ros.rendering.clip import HandTruth
 
 LEAST_FOUND = 0.98
@@ -46,8 +47,10 @@ class Report:
     """Figures of one run.
 
     source, camera: what was played, and with which intrinsics.
+    max_hands: the most that are followed.
     sent, processed: frames.
     with_hands, hands: processed frames with at least one hand, and hands in all of them.
+    most_hands: in one frame.
     finite: whether every number of every message is.
     latency_p50, latency_p99: milliseconds from the image's stamp to the message; None without any.
     cpu_per_frame: milliseconds of processor time of the node for a processed frame.
@@ -58,11 +61,13 @@ class Report:
 
     source: str
     camera: str
+    max_hands: int
     estimator: str
     sent: int
     processed: int
     with_hands: int
     hands: int
+    most_hands: int
     finite: bool
     latency_p50: float | None
     latency_p99: float | None
@@ -107,6 +112,7 @@ def errors_of(
 def summarise(
     source: str,
     camera: str,
+    max_hands: int,
     frames: Sequence[MatchedFrame],
     recording: Recording,
     cpu_seconds: float,
@@ -114,6 +120,7 @@ def summarise(
 ) -> Report:
     """Sum a run up.
 
+    max_hands: the most that the node follows.
     cpu_seconds: processor time of the node while the frames were played.
     errors: from `errors_of`, or None where there is no truth.
     """
@@ -126,11 +133,13 @@ def summarise(
     return Report(
         source=source,
         camera=camera,
+        max_hands=max_hands,
         estimator=recording.estimator,
         sent=len(frames),
         processed=len(seen),
         with_hands=len(with_hands),
         hands=sum(len(frame.hands) for frame in seen),
+        most_hands=max((len(frame.hands) for frame in seen), default=0),
         finite=all(hand.finite for frame in seen for hand in frame.hands),
         latency_p50=float(np.percentile(latency, 50)) if latency else None,
         latency_p99=float(np.percentile(latency, 99)) if latency else None,
@@ -169,7 +178,8 @@ def failures(report: Report) -> list[str]:
 def write_json(path: Path, report: Report, reasons: Sequence[str]) -> None:
     """Store all figures, and the reasons for which the run failed."""
     content = {**dataclasses.asdict(report), "dropped": report.dropped, "failures": list(reasons)}
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    with naming(path):
+        path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def table(report: Report) -> str:
@@ -187,6 +197,10 @@ def table(report: Report) -> str:
             f"{report.hands}, in {report.with_hands} frames" if report.hands else "none were found",
         ),
     ]
+    if report.most_hands >= report.max_hands:
+        rows.append(
+            ("", f"{report.max_hands} at once, the most that are followed: there may be more")
+        )
     if report.accuracy is not None:
         rows += _accuracy_rows(report.accuracy)
     rows += [

@@ -23,8 +23,12 @@ from hamer_ros.demo.records import Recording, SentFrame, read_recording, read_se
 from hamer_ros.demo.report import errors_of, failures, match, summarise, table, write_json
 from hamer_ros.demo.signals import Event, Signals
 from hamer_ros.demo.sources import Source, open_source
+from hamer_ros.detection.detector import DetectorOptions
 from hamer_ros.nets.store import NETS, net_path
 from hamer_ros.rendering.clip import FRAME_RATE, HandTruth
+
+PHOTO_MAX_HANDS = 16
+"""As many as the node's parameter max_hands allows: a photograph may show a group."""
 
 _START_SECONDS = 30.0
 _LOOK_SECONDS = 5.0
@@ -72,13 +76,19 @@ class Programme:
     camera: str
     truths: Sequence[Sequence[HandTruth]] | None
 
+    @property
+    def max_hands(self) -> int:
+        """No more hands than this are followed."""
+        return PHOTO_MAX_HANDS if self.source.stills else DetectorOptions().max_hands
+
 
 def run_demo(request: Request) -> list[str]:
     """Run all of it; the reasons for which it failed, none when all is well.
 
     Raises:
-        DemoError, SourceError, CameraError, NetsMissingError: it could not be run; the message
-            says what to do.
+        DemoError, SourceError, CameraError, HamerRosError: it could not be run; the message says
+            what to do.
+        OSError: a file cannot be written.
     """
     given = None if request.source is None else _given(request.source, request)
     if given is None and request.camera is not None:
@@ -88,7 +98,7 @@ def run_demo(request: Request) -> list[str]:
         net_path(name)
     out = request.out.resolve()
     logs = out / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    prepare(logs)
     with tempfile.TemporaryDirectory(prefix="hamer_ros-demo-") as scratch, workers() as pool:
         work = Path(scratch)
         programme = given or _rendered(request, work / "clip.npy", pool)
@@ -97,7 +107,13 @@ def run_demo(request: Request) -> list[str]:
         frames = match(session.sent, session.recording)
         errors = None if programme.truths is None else errors_of(frames, programme.truths)
         report = summarise(
-            source.name, programme.camera, frames, session.recording, session.cpu_seconds, errors
+            source.name,
+            programme.camera,
+            programme.max_hands,
+            frames,
+            session.recording,
+            session.cpu_seconds,
+            errors,
         )
         reasons = failures(report)
         write_json(out / "report.json", report, reasons)
@@ -116,11 +132,33 @@ def run_demo(request: Request) -> list[str]:
     return reasons
 
 
+def prepare(folder: Path) -> None:
+    """Make a folder to write into, before any work that would be lost.
+
+    Raises:
+        DemoError: this user cannot, or a file has its name.
+    """
+    choose = "choose another folder by --out"
+    for parent in (folder, *folder.parents):
+        if parent.exists() and not parent.is_dir():
+            raise DemoError(f"{parent} is a file, and a folder has to be made there; {choose}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder.parent, folder):
+            with tempfile.TemporaryFile(dir=place) as file:
+                file.write(bytes(1))
+    except OSError as error:
+        raise DemoError(f"{folder.parent} cannot be written: {error.strerror}; {choose}") from error
+
+
 def _given(text: str, request: Request) -> Programme:
     """What the user wants to see."""
     source = open_source(text, request.rate, request.seconds)
     arguments = [text if source.live else str(Path(text).resolve())]
-    told = f"a guess of {GUESSED_FOV:.0f} degrees from left to right; distances depend on it"
+    told = (
+        f"a guess of {GUESSED_FOV:.0f} degrees from left to right; distances depend on it: "
+        "--camera tells the true one"
+    )
     if request.camera is not None:
         told = request.camera
         is_file = Path(request.camera).is_file()
@@ -183,7 +221,7 @@ def _play(
     sent_log.touch()
     ros = ["--ros-args", "-r", "image:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
     if programme.source.stills:
-        ros += ["-p", "photographs:=true"]
+        ros += ["-p", "photographs:=true", "-p", f"max_hands:={programme.max_hands}"]
     python = [sys.executable, "-m"]
     common = ["--signals", str(work)]
 

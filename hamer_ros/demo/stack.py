@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,24 @@ def write_stack(
     Raises:
         OSError: the disk is full, for example.
     """
+    with naming(path), path.open("wb") as file:
+        for index, rgb in enumerate(frames):
+            if index == 0:
+                shape = (n_frames, *rgb.shape)
+                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(rgb).data)
+            progress(1)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let the errors of writing a file name it, which of themselves they do not.
+
+    Raises:
+        OSError: with the path.
+    """
     try:
-        with path.open("wb") as file:
-            for index, rgb in enumerate(frames):
-                if index == 0:
-                    shape = (n_frames, *rgb.shape)
-                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(file, header)
-                file.write(np.ascontiguousarray(rgb).data)
-                progress(1)
-    except OSError as error:  # those of a write do not name the file
+        yield
+    except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error

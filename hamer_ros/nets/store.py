@@ -10,17 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
+import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from hamer_ros.errors import FileFormatError, HamerRosError, MissingFileError
+from hamer_ros.interrupt import quiet
+from hamer_ros.nets.pip import PipError, run_pip
+
 MEDIAPIPE_VERSION = "0.10.21"
+WHEEL_BYTES = 35_627_340
 WHEEL_SHA256 = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
 CACHE_VARIABLE = "HAMER_ROS_CACHE"
 FETCH_COMMAND = "hamer_ros fetch-models"
+
+_SUMS = "SHA256SUMS"
+_LOOK_EVERY = 0.1
 
 NETS: dict[str, tuple[str, str]] = {
     "palm_detection_lite": (
@@ -46,11 +54,15 @@ Changed: converted from TensorFlow Lite to ONNX.
 """
 
 
-class NetsMissingError(FileNotFoundError):
+class NetsMissingError(MissingFileError):
     """A net is not in the cache."""
 
 
-class FetchError(RuntimeError):
+class NetDamagedError(FileFormatError):
+    """A net in the cache is not what was once stored there."""
+
+
+class FetchError(HamerRosError, RuntimeError):
     """The nets could not be fetched; the message says what to do."""
 
 
@@ -72,64 +84,155 @@ def net_path(name: str) -> Path:
     """Path of the converted net ``name``, one of NETS.
 
     Raises:
-        NetsMissingError: it has not been fetched.
+        NetsMissingError: it has not been fetched, or this user may not read it.
+        NetDamagedError: the file has changed since it was stored.
     """
     path = _target(name)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+        sound = there and _is_sound(name)
+    except OSError as error:
+        raise NetsMissingError(
+            f"The net {name} cannot be read: {error}. Have its owner make it readable, or name "
+            f"another cache folder by {CACHE_VARIABLE}."
+        ) from error
+    if not there:
         raise NetsMissingError(
             f"The net {name} is not at {path}. Fetch it with: {FETCH_COMMAND} "
             f"(once, needs the network; {CACHE_VARIABLE} names another cache folder)."
         )
+    if not sound:
+        raise NetDamagedError(
+            f"The net {path} is damaged: its sha256 is not that of {path.parent / _SUMS}. "
+            f"Fetch it again with: {FETCH_COMMAND}"
+        )
     return path
 
 
-def fetch_nets(progress: Callable[[str], None] = print) -> Path:
-    """Download, check, convert and store the nets that are not in the cache yet.
+Told = Callable[[int], object]
+"""Is given how many bytes have come since it was called last."""
+
+
+@contextmanager
+def _untold(_: int) -> Iterator[Told]:
+    yield lambda _: None
+
+
+def fetch_nets(
+    progress: Callable[[str], None] = print,
+    force: bool = False,
+    download: Callable[[int], AbstractContextManager[Told]] = _untold,
+) -> Path:
+    """Download, check, convert and store the nets that are not in the cache, or are damaged there.
+
+    All are stored, or none: an error or an interrupt leaves the cache as it was.
 
     Args:
         progress: is given one line of text for each step.
+        force: fetch those that are there as well.
+        download: opens a progress bar for a number of bytes.
 
     Returns:
         The folder of the nets.
 
     Raises:
-        FetchError: no network, no conversion packages, or a file that is not the expected one.
+        FetchError: no network, no conversion packages, a file that is not the expected one, or a
+            cache that cannot be written.
     """
     folder = nets_folder()
-    missing = [name for name in NETS if not _target(name).is_file()]
-    if not missing:
-        progress(f"The {len(NETS)} nets are already in {folder}.")
-        return folder
-    convert = _import_converter()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="hamer_ros-") as scratch:
-        progress(f"Downloading the mediapipe {MEDIAPIPE_VERSION} wheel (36 MB) with pip ...")
-        wheel = _download_wheel(Path(scratch))
-        data = wheel.read_bytes()
-        progress(f"Downloaded {wheel.name}, {_megabytes(data)}.")
-        _check_hash(data, WHEEL_SHA256, wheel.name)
-        with zipfile.ZipFile(wheel) as archive:
-            for name in missing:
-                member, expected = NETS[name]
-                model = archive.read(member)
-                _check_hash(model, expected, member)
-                _write_atomically(_target(name), convert(model, member))
-                progress(f"Converted {name}, {_megabytes(model)}.")
-    _write_atomically(folder / "LICENSE", _LICENSE.encode())
+    try:
+        wanted = [name for name in NETS if force or not _is_stored(name)]
+        if not wanted:
+            progress(f"The {len(NETS)} nets are already in {folder}.")
+            return folder
+        convert = _import_converter()
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(prefix="hamer_ros-") as scratch,
+            # In the cache, so that what is ready is put in place by renaming, which takes no room.
+            tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as ready,
+        ):
+            progress(f"Downloading the mediapipe {MEDIAPIPE_VERSION} wheel (36 MB) with pip ...")
+            with download(WHEEL_BYTES) as told, _watched(Path(scratch), told):
+                wheel = _download_wheel(Path(scratch))
+            _convert_all(wheel, wanted, convert, Path(ready), progress)
+    except FileFormatError as error:
+        raise FetchError(
+            f"the nets cannot be converted: {error}; with the versions in requirements/run.txt of "
+            "onnx and tflite they can be"
+        ) from error
+    except OSError as error:
+        raise FetchError(
+            f"the nets cannot be stored in {folder}: {error.strerror or error}"
+            f"{f' ({error.filename})' if error.filename else ''}. Nothing was stored; make it "
+            "writable, with 10 MB of room there and 80 MB in TMPDIR (/tmp), or name another cache "
+            f"folder: {FETCH_COMMAND} --cache FOLDER"
+        ) from error
     progress(f"The {len(NETS)} nets are in {folder}.")
     return folder
+
+
+def _convert_all(
+    wheel: Path,
+    wanted: Sequence[str],
+    convert: Callable[[bytes, str], bytes],
+    ready: Path,
+    progress: Callable[[str], None],
+) -> None:
+    """Take nets out of the wheel, convert them and put them in place once all are ready."""
+    data = wheel.read_bytes()
+    _check_hash(data, WHEEL_SHA256, wheel.name)
+    sums = _recorded_sums()
+    files = {"LICENSE": _LICENSE.encode()}
+    with zipfile.ZipFile(wheel) as archive:
+        for name in wanted:
+            member, expected = NETS[name]
+            model = archive.read(member)
+            _check_hash(model, expected, member)
+            net = convert(model, member)
+            file = _target(name).name
+            files[file], sums[file] = net, hashlib.sha256(net).hexdigest()
+            progress(f"Converted {name}, {_megabytes(model)}.")
+    lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(sums.items()))
+    files[_SUMS] = lines.encode()
+    for file, content in files.items():
+        (ready / file).write_bytes(content)
+    (nets_folder() / _SUMS).unlink(missing_ok=True)  # in between, they would not match
+    for file in files:
+        (ready / file).replace(nets_folder() / file)
 
 
 def _target(name: str) -> Path:
     return nets_folder() / f"{name}.onnx"
 
 
+def _is_stored(name: str) -> bool:
+    return _target(name).is_file() and _is_sound(name)
+
+
+def _is_sound(name: str) -> bool:
+    """Whether the file is the one that was stored; taken for sound where that is not recorded."""
+    path = _target(name)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return _recorded_sums().get(path.name, digest) == digest
+
+
+def _recorded_sums() -> dict[str, str]:
+    """Name of a file -> its sha256 when it was stored, as `sha256sum --check` reads it."""
+    try:
+        lines = (nets_folder() / _SUMS).read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return {file: digest for digest, _, file in (line.partition("  ") for line in lines)}
+
+
 def _import_converter() -> Callable[[bytes, str], bytes]:
     try:
-        from hamer_ros.nets.tflite_to_onnx import convert  # noqa: PLC0415 - needed here only
+        with quiet():
+            from hamer_ros.nets.tflite_to_onnx import convert  # noqa: PLC0415 - needed here only
     except ImportError as error:
         raise FetchError(
-            f"Converting the nets needs two more packages ({error}): pip install tflite onnx"
+            f"converting the nets needs two more packages ({error}): pip install tflite onnx"
         ) from error
     return convert
 
@@ -142,19 +245,39 @@ def _download_wheel(folder: Path) -> Path:
     """
     download = ["download", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]
     download += ["--platform", "manylinux_2_28_x86_64", f"mediapipe=={MEDIAPIPE_VERSION}"]
-    command = [sys.executable, "-m", "pip", *download, "--dest", str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = sorted(folder.glob("mediapipe-*.whl"))
-    if run.returncode == 0 and wheels:
-        return wheels[0]
-    if "No module named pip" in run.stderr:
-        raise FetchError(f"{sys.executable} has no pip; install it (python3-pip) and try again.")
-    raise FetchError(
-        f"The mediapipe {MEDIAPIPE_VERSION} wheel could not be downloaded: pip could not reach "
-        f"its package index, or the index does not have it. On a machine with network run "
-        f"`{FETCH_COMMAND}` and copy the folder nets/{MEDIAPIPE_VERSION} of its cache to "
-        f"{nets_folder()} here. pip said:\n{_last_lines(run.stderr)}"
-    )
+    try:
+        run_pip([*download, "--dest", str(folder)], temporary=folder)
+    except PipError as error:
+        raise FetchError(
+            f"the mediapipe {MEDIAPIPE_VERSION} wheel could not be downloaded: {error}. Where "
+            f"there is no network, run `{FETCH_COMMAND}` on another machine and copy the folder "
+            f"nets/{MEDIAPIPE_VERSION} of its cache to {nets_folder()} here"
+        ) from error
+    return next(folder.glob("mediapipe-*.whl"))
+
+
+@contextmanager
+def _watched(folder: Path, told: Told) -> Iterator[None]:
+    """Tell how much is in a folder while it is filled, and pip's own temporary files with it."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        before = 0
+        while not ended.wait(_LOOK_EVERY):
+            size = 0
+            with suppress(OSError):  # files and folders come and go
+                for path in folder.rglob("*"):
+                    size += path.stat().st_size
+            told(max(0, size - before))
+            before = max(before, size)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _check_hash(data: bytes, expected: str, name: str) -> None:
@@ -166,18 +289,5 @@ def _check_hash(data: bytes, expected: str, name: str) -> None:
         )
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write so that a crash or a second process never leaves half a file under the name."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-        file.write(data)
-    # A temporary file is private to its owner; a shared cache has to be readable.
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
-
-
 def _megabytes(data: bytes) -> str:
     return f"{len(data) / 1e6:.1f} MB"
-
-
-def _last_lines(text: str, count: int = 5) -> str:
-    return "\n".join(text.strip().splitlines()[-count:])

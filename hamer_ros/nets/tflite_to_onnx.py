@@ -19,6 +19,8 @@ import onnx
 import tflite
 from onnx import TensorProto, helper, numpy_helper
 
+from hamer_ros.errors import FileFormatError
+
 OPSET = 18
 INPUT_NAME = "input"
 
@@ -33,7 +35,7 @@ _DTYPES: dict[int, np.dtype] = {
 }
 
 
-class ConversionError(ValueError):
+class ConversionError(FileFormatError):
     """The net holds something that this converter does not know."""
 
 
