@@ -408,6 +408,19 @@ def test_pictures_of_photographs(tmp_path):
     assert not (out / "errors.png").exists()
 
 
+def test_a_photograph_without_an_answer_is_told(tmp_path):
+    for name, width in (("a.png", 640), ("b.png", 600)):
+        cv2.imwrite(str(tmp_path / name), picture(width, 480, 128))
+    source = open_source(str(tmp_path), seconds=4 / STILL_RATE)
+    show = replace(show_of(tmp_path, truths=None), source=source)
+    late = [replace(f, seen=None) if f.index < N_FRAMES // 2 else f for f in show.frames]
+    with ThreadPoolExecutor() as workers:
+        notes = write_pictures(tmp_path, replace(show, frames=late), workers, lambda _: None)
+    assert notes[0] == (
+        "1 of 2 photographs came to no answer in time: give each more with --seconds"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "letters"),
     [

@@ -172,19 +172,25 @@ def _draw_recording(
 def _draw_stills(
     _: Path, show: Show, workers: Executor, progress: Callable[[int], object]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Draw the last answer to each photograph; name -> picture."""
-    last_pages = []
+    """Draw the last answer to each photograph; name -> picture, and a line where one is missing."""
+    last_pages, unanswered = [], 0
     for _key, group in groupby(
         zip(_pages(show), show.frames, strict=False), key=lambda pair: id(pair[0].rgb)
     ):
         pairs = list(group)
         answered = [page for page, frame in pairs if frame.seen is not None]
         last_pages.append(answered[-1] if answered else pairs[-1][0])
+        unanswered += not answered
     chosen = {}
     for number, picture in enumerate(workers.map(draw_page, last_pages), 1):
         chosen[f"photo_{number:02d}"] = picture
         progress(1)
-    return chosen, []
+    if not unanswered:
+        return chosen, []
+    return chosen, [
+        f"{unanswered} of {len(last_pages)} photographs came to no answer in time: give each more "
+        "with --seconds"
+    ]
 
 
 def _pages(show: Show) -> Iterator[Page]:

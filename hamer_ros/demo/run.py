@@ -31,7 +31,8 @@ PHOTO_MAX_HANDS = 16
 """As many as the node's parameter max_hands allows: a photograph may show a group."""
 
 _START_SECONDS = 30.0
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 20.0
+"""How long overlay and markers may take to come: a group of 16 hands takes its time."""
 
 
 @dataclass(frozen=True)
