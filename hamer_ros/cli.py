@@ -20,6 +20,8 @@ from hamer_ros.interrupt import INTERRUPTED, heard, quiet
 
 # ruff: noqa: PLC0415
 
+_CUT_OFF = 128 + signal.SIGPIPE
+
 EXAMPLES = """\
 examples:
   hamer_ros fetch-models                    once, before anything else
@@ -44,7 +46,10 @@ the node and the camera are run by ROS:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; the exit status: 0, 1 with the reason on stderr, 130 after Ctrl-C."""
+    """Run a subcommand; the exit status.
+
+    It is 0, 1 with the reason on stderr, 130 after Ctrl-C, or 141 when nobody takes what it prints.
+    """
     heard()
     # Ended by a supervisor, it cleans up as well.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -60,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         _silence_stdout()
-        # Whoever read has read enough, as `head` does.
-        return 0 if isinstance(error, BrokenPipeError) else _fail(in_words(error))
+        # Whoever read has read enough, as `head` does; the status is that of other programs then.
+        return _CUT_OFF if isinstance(error, BrokenPipeError) else _fail(in_words(error))
 
 
 def joined(arguments: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from hamer_ros import cli
 from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.demo import processes
 from hamer_ros.demo.accuracy import frame_errors
 from hamer_ros.demo.clip import CAMERA, clip_truths
 from hamer_ros.demo.intrinsics import GUESSED_FOV, parse_camera
@@ -580,6 +581,15 @@ def test_the_demo_keeps_apart_from_the_users_robot(tmp_path):
     assert own["HOME"] == "/home/user"
     assert "ROS_LOCALHOST_ONLY" not in own
     assert all(1 <= free_domain("7") <= 101 for _ in range(5))
+
+
+def test_the_demo_leaves_out_domains_in_which_another_user_has_left_files(tmp_path, monkeypatch):
+    for domain in range(1, 100):
+        (tmp_path / f"fastrtps_port{7400 + 250 * domain + 11}").touch()
+    (tmp_path / "fastrtps_port7411_el").touch()
+    monkeypatch.setattr(processes, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(processes.os, "access", lambda *_: False)
+    assert {free_domain("100") for _ in range(5)} == {101}
 
 
 # Command line

@@ -153,7 +153,10 @@ def _own_arguments() -> list[str]:
 def _spin(source: Source, camera: CameraOfSize) -> None:
     # An interrupt is to reach Python alone: rclpy's own handler would end the middleware in the
     # middle of a frame.
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # a home that cannot be written, for example
+        sys.exit(f"hamer_camera: ROS cannot start: {error}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     node = Player(source, camera)
     try:

@@ -232,9 +232,23 @@ def _companions(segment: Path) -> tuple[Path, Path]:
     )
 
 
+def _domains_of_others() -> set[int]:
+    """Domains in whose shared memory another user's processes have left files: it cannot be used.
+
+    Fast DDS keeps a port of a domain in ``fastrtps_port<number>`` (DDSI-RTPS 2.3, 9.6.1.1).
+    """
+    taken = set()
+    for path in _SHARED_MEMORY.glob("fastrtps_port*"):
+        number = path.name.removeprefix("fastrtps_port")
+        if number.isdecimal() and not os.access(path, os.R_OK | os.W_OK):
+            taken.add((int(number) - 7400) // 250)
+    return taken
+
+
 def free_domain(own: str) -> int:
     """A ROS domain between 1 and 101 that is not the user's and nobody on this machine uses."""
-    domains = [domain for domain in range(1, 102) if str(domain) != own]
+    taken = _domains_of_others()
+    domains = [d for d in range(1, 102) if str(d) != own and d not in taken]
     random.shuffle(domains)
     for domain in domains:
         # The unicast discovery port of a domain's first participant (DDSI-RTPS 2.3, 9.6.1.1).

@@ -103,7 +103,9 @@ def run_demo(request: Request) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="hamer_ros-demo-") as scratch, workers() as pool:
         work = Path(scratch)
         programme = given or _rendered(request, work / "clip.npy", pool)
-        session = _play(node, apart(os.environ, profiles), programme, work, logs)
+        # ROS would write its own logs into the home, which may be full or not ours.
+        environment = apart(os.environ, profiles) | {"ROS_LOG_DIR": str(work / "ros")}
+        session = _play(node, environment, programme, work, logs)
         source = programme.source
         frames = match(session.sent, session.recording)
         errors = None if programme.truths is None else errors_of(frames, programme.truths)
