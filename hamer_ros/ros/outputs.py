@@ -72,6 +72,7 @@ class Outputs:
         """
         seen = [hand for hand in hands if hand.raw is not None]
         frames = self._frames.assign(seen, seconds)
+        # Before the hands: who takes a hand looks up its transform at once.
         if parameters.publish_tf and seen:
             self._tf.publish(TFMessage(transforms=wrist_transforms(seen, read.header, frames)))
         self._hands.publish(self._array(hands, read, parameters))
