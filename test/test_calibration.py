@@ -1,4 +1,4 @@
-"""A user's hand is measured once, kept, and known from then on."""
+"""A user's hand is measured over some images, or it is said what they lacked."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from hamer_ros.placement.calibration import (
     SAMPLES,
     Measurement,
     check_length,
-    load_sizes,
-    save_sizes,
 )
-from hamer_ros.placement.size import given, log_length
+from hamer_ros.placement.size import log_length
 
 
 def measured(size: float, side: Side = Side.RIGHT, source=ScaleSource.DEPTH) -> PlacedHand:
@@ -61,36 +59,59 @@ def test_the_other_hand_may_be_in_the_image():
     assert size.length == pytest.approx(expected)
 
 
-def test_what_was_learnt_is_kept_by_person_and_side(tmp_path):
-    path = tmp_path / "folder" / "hands.yaml"
-    assert load_sizes(path, "ann") == {}
-    save_sizes(path, "ann", {Side.LEFT: given(0.17, 0.01)})
-    save_sizes(path, "bob", dict.fromkeys(Side, given(0.20, 0.02)))
-    save_sizes(path, "ann", {Side.RIGHT: given(0.171, 0.005)})
-    ann = load_sizes(path, "ann")
-    assert ann[Side.LEFT].length == pytest.approx(0.17, abs=1e-4)
-    assert ann[Side.RIGHT].sigma == pytest.approx(0.005)
-    assert set(load_sizes(path, "bob")) == set(Side)
-    assert load_sizes(path, "eve") == {}
-
-
-@pytest.mark.parametrize("content", ["ann: 3", "ann: {left: {length: x}}", "[", "ann: {up: {}}"])
-def test_a_file_of_another_kind_is_named(tmp_path, content):
-    path = tmp_path / "hands.yaml"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"hands.yaml cannot be read"):
-        load_sizes(path, "ann")
-
-
-@pytest.mark.parametrize("content", ["ann: 3", "[", "3"])
-def test_a_file_of_another_kind_is_not_overwritten(tmp_path, content):
-    path = tmp_path / "hands.yaml"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"hands.yaml cannot be read"):
-        save_sizes(path, "bob", {Side.LEFT: given(0.17, 0.01)})
-    assert path.read_text() == content
-
-
 @pytest.mark.parametrize(("length", "fits"), [(0.187, True), (0.05, False), (1.87, False)])
 def test_a_length_in_other_units_is_noticed(length, fits):
     assert (check_length(length) is None) is fits
+
+
+LEFT, RIGHT = measured(1.0, Side.LEFT), measured(1.0)
+WITHOUT_DEPTH = measured(1.0, source=ScaleSource.TRACK)
+
+
+@pytest.mark.parametrize(
+    ("side", "hands", "words"),
+    [
+        (None, [], "no hand was seen (in 9 of 9 images)"),
+        (None, [LEFT, RIGHT], "2 hands were in view: show exactly one, or say which side (in 9"),
+        (None, [RIGHT] * 3, "3 hands were in view: show exactly one, or say which side (in 9"),
+        (Side.RIGHT, [RIGHT] * 2, "2 right hands were in view: show exactly one (in 9"),
+        (Side.LEFT, [RIGHT], "side is LEFT, but only a right hand was seen (in 9"),
+        (Side.LEFT, [RIGHT] * 2, "side is LEFT, but only a right hand was seen (in 9"),
+        (None, [WITHOUT_DEPTH], "a hand was seen, but the depth image did not tell its size"),
+    ],
+)
+def test_what_most_images_lacked_is_said(side, hands, words):
+    measurement = Measurement(side, None)
+    for _ in range(9):
+        assert measurement.add(hands) is None
+    assert words in measurement.shortfall
+
+
+def test_where_no_image_came_that_is_said():
+    assert "no image was processed" in Measurement(None, 0.5).shortfall
+
+
+def test_too_few_good_images_are_counted_beside_what_the_others_lacked():
+    measurement = Measurement(None, None)
+    for hands in ([RIGHT], [RIGHT], [], [], [], [LEFT, RIGHT]):
+        measurement.add(hands)
+    assert measurement.shortfall == (
+        "2 images could be used, 30 are needed; no hand was seen (in 3 of 6 images)"
+    )
+
+
+def test_lengths_that_differ_wildly_are_no_hand_until_they_settle():
+    rng = np.random.default_rng(0)
+    measurement = Measurement(None, None)
+    for _ in range(2 * SAMPLES):
+        assert measurement.add([measured(np.exp(0.4 * rng.normal()))]) is None
+    assert "the lengths of the last 30 images differ by" in measurement.shortfall
+    sizes = [measurement.add([RIGHT]) for _ in range(SAMPLES)]
+    assert sizes[-1].length == pytest.approx(np.exp(log_length(placed_at().hand.joints)))
+
+
+def test_a_hand_that_is_not_finite_is_no_hand():
+    measurement = Measurement(None, 0.5)
+    broken = dataclasses.replace(RIGHT, translation=np.full(3, np.nan))
+    assert measurement.add([broken]) is None
+    assert "no hand was seen" in measurement.shortfall

@@ -1,6 +1,8 @@
-"""The node's switches: ~/enable and ~/reset_tracks."""
+"""The node's services: ~/enable, ~/reset_tracks and ~/calibrate_hand."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 
@@ -8,10 +10,13 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from robot import HANDS
+from robot import EMPTY, HANDS
 from std_srvs.srv import SetBool, Trigger
 
+from hamer_ros.hands import Side
 from hamer_ros.msg import HandMesh
+from hamer_ros.ros import calibration
+from hamer_ros.srv import CalibrateHand
 
 pytestmark = pytest.mark.usefixtures("nets")
 
@@ -79,3 +84,108 @@ def test_the_answer_of_a_node_that_is_not_active_says_so(robot):
     answer = call(robot, SetBool, "enable", data=True)
     assert answer.success
     assert "inactive" in answer.message
+
+
+LEFT, RIGHT = CalibrateHand.Request.LEFT, CalibrateHand.Request.RIGHT
+
+
+def calibrate(robot, rgb=HANDS.rgb, **fields) -> CalibrateHand.Response:
+    """The answer, while an image is shown."""
+    client = robot.other.create_client(CalibrateHand, "/hamer/calibrate_hand")
+    assert client.wait_for_service(timeout_sec=10.0)
+    future = client.call_async(CalibrateHand.Request(**fields))
+    assert robot.show(rgb, robot.info(), future.done)
+    return future.result()
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"hand_length": math.nan}, "hand_length is nan; it is metres, or 0 to measure it"),
+        ({"hand_length": -0.2}, "hand_length is -0.2; it is metres"),
+        ({"hand_length": 19.0}, "hands are 0.10 to 0.30 m long"),
+        ({"distance": math.nan}, "distance is nan; it is 0.1 to 3 metres, or 0 to use the depth"),
+        ({"distance": -0.5}, "distance is -0.5; it is 0.1 to 3 metres"),
+        ({"distance": 50.0}, "distance is 50; it is 0.1 to 3 metres"),
+        ({"side": 3, "distance": 0.5}, "side is 3; it is 0 (both), 1 (left) or 2 (right)"),
+        ({}, "use_depth is false; give the distance, or launch with use_depth:=true"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused_at_once(robot, fields, words):
+    robot.node.start()
+    answer = calibrate(robot, **fields)
+    assert not answer.success
+    assert words in answer.message
+
+
+@pytest.fixture
+def soon(monkeypatch, tmp_path) -> None:
+    """Measurements are given up soon, and nothing is kept in the user's home."""
+    monkeypatch.setattr(calibration, "TIMEOUT", 2.0)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_calibration_in_vain_says_what_was_seen_instead(robot):
+    robot.node.start()
+    see_two_hands(robot)
+    assert "2 hands were in view: show exactly one" in calibrate(robot, distance=0.5).message
+    calibrate(robot, EMPTY, distance=0.5)
+    assert "no hand was seen" in calibrate(robot, EMPTY, distance=0.5).message
+    right_half = HANDS.rgb.copy()
+    seen = {hand.side: hand.joints[:, 0].mean() for hand in HANDS.hands}
+    middle = HANDS.rgb.shape[1] // 2
+    half = slice(0, middle) if seen[Side.RIGHT] > seen[Side.LEFT] else slice(middle, None)
+    right_half[:, half] = EMPTY[:, half]
+    message = calibrate(robot, right_half, side=LEFT, distance=0.5).message
+    assert "side is LEFT, but only a right hand was seen" in message
+    message = calibrate(robot, None, side=RIGHT, distance=0.5).message
+    assert "no image was processed" in message
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_second_calibration_is_told_of_the_first(robot):
+    robot.node.start()
+    client = robot.other.create_client(CalibrateHand, "/hamer/calibrate_hand")
+    assert client.wait_for_service(timeout_sec=10.0)
+    first = client.call_async(CalibrateHand.Request(distance=0.5))
+    answer = calibrate(robot, None, distance=0.5)
+    assert "another measurement is under way" in answer.message
+    assert robot.show(None, None, first.done)
+    assert "no image was processed" in first.result().message
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_node_that_is_switched_off_while_it_measures_says_so(robot):
+    robot.node.start()
+    client = robot.other.create_client(CalibrateHand, "/hamer/calibrate_hand")
+    assert client.wait_for_service(timeout_sec=10.0)
+    future = client.call_async(CalibrateHand.Request(distance=0.5))
+    robot.show_for(0.3)
+    assert call(robot, SetBool, "enable", data=False).success
+    assert robot.show(None, None, future.done)
+    assert "switched off meanwhile" in future.result().message
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_distance_that_makes_a_giant_of_the_hand_is_doubted(robot, monkeypatch):
+    monkeypatch.setattr(calibration, "TIMEOUT", 14.0)
+    robot.node.start()
+    answer = calibrate(robot, side=LEFT, distance=3.0)
+    assert not answer.success
+    assert "is the wrist 3 m from the camera?" in answer.message
+
+
+def test_a_broken_file_of_lengths_stops_nobody_and_is_told(robot, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "hamer_ros").mkdir()
+    (tmp_path / "hamer_ros" / "hands.yaml").write_text("default:\n  left: {length: 19}")
+    robot.node.start()
+    see_two_hands(robot)
+
+    def told() -> list[str]:
+        return [o.text for o in robot.node._observations.present() if o.subject == "hands.yaml"]
+
+    assert robot.show(None, None, lambda: bool(told()))
+    assert "hands.yaml, line 2: a hand of 19.000 m" in told()[0]
+    assert "people's average holds for 'default'" in told()[0]

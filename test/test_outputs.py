@@ -17,7 +17,8 @@ from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from std_msgs.msg import Header
 
 from hamer_ros.demo.processes import free_domain
-from hamer_ros.hands import TrackedHand, TrackState
+from hamer_ros.hands import IntrinsicsSource, TrackedHand, TrackState
+from hamer_ros.ros.frame_reader import ReadFrame
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.parameters import Parameters
 
@@ -46,7 +47,9 @@ def outputs() -> Iterator[Outputs]:
 
 def publish(outputs: Outputs, *hands: TrackedHand) -> None:
     picture = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
-    outputs.publish(hands, Header(), 0.0, picture, CAMERA, Parameters())
+    source = IntrinsicsSource.CAMERA_INFO
+    read = ReadFrame(picture, CAMERA, None, None, Header(), source, is_mirrored=False)
+    outputs.publish(hands, read, 0.0, Parameters())
 
 
 def test_the_transform_is_under_way_before_the_hand_that_leads_to_it(outputs, published):

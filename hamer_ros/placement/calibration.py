@@ -1,22 +1,26 @@
-"""Measure the hand of a user over some images, and keep what was found in a file."""
+"""Measure how long the hand of a user is, over some images."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections import Counter, deque
 
 import numpy as np
-import yaml
 
 from hamer_ros.hands import PlacedHand, ScaleSource, Side
 from hamer_ros.placement.size import DEPTH_BIAS_SIGMA, Size, given, log_length
 
 SAMPLES = 30
 """Images that a measurement takes."""
+MAX_SCATTER = 0.15
+"""Relative standard deviation of single lengths above which they are of no hand that is held well;
+that of a recoverer is 0.04."""
 DISTANCE_SIGMA = 0.02
 """How well a person holds a hand at a distance that was named, relative."""
 LENGTHS = (0.10, 0.30)
 """Metres that a hand's length lies between, from a child's to a giant's."""
+
+_NO_DEPTH = "a hand was seen, but the depth image did not tell its size (/diagnostics tells why)"
 
 
 class Measurement:
@@ -29,15 +33,20 @@ class Measurement:
     def __init__(self, side: Side | None, distance: float | None) -> None:
         self._side = side
         self._distance = distance
-        self._logs: list[float] = []
+        self._logs: deque[float] = deque(maxlen=SAMPLES)
+        self._images = 0
+        self._obstacles: Counter[str] = Counter()
 
     def add(self, hands: list[PlacedHand]) -> Size | None:
         """Take in the hands of an image; the length, once it is known.
 
         An image with several hands that could be meant is not used.
         """
+        self._images += 1
+        hands = [hand for hand in hands if hand.is_finite]
         meant = [h for h in hands if self._side is None or h.hand.side is self._side]
         if len(meant) != 1:
+            self._obstacles[self._why_not_one(hands, meant)] += 1
             return None
         (hand,) = meant
         if self._distance is not None:
@@ -45,11 +54,41 @@ class Measurement:
             self._logs.append(log_length(hand.joints) + math.log(factor))
         elif hand.scale_source is ScaleSource.DEPTH:
             self._logs.append(log_length(hand.joints))
-        if len(self._logs) < SAMPLES:
+        else:
+            self._obstacles[_NO_DEPTH] += 1
+            return None
+        scatter = float(np.std(self._logs))
+        if len(self._logs) < SAMPLES or scatter > MAX_SCATTER:
             return None
         bias = DISTANCE_SIGMA if self._distance is not None else DEPTH_BIAS_SIGMA
-        sigma = math.hypot(float(np.std(self._logs)) / math.sqrt(SAMPLES), bias)
+        sigma = math.hypot(scatter / math.sqrt(SAMPLES), bias)
         return given(math.exp(float(np.median(self._logs))), sigma)
+
+    def _why_not_one(self, hands: list[PlacedHand], meant: list[PlacedHand]) -> str:
+        if not hands:
+            return "no hand was seen"
+        if not meant:
+            assert self._side is not None
+            seen = " and ".join(sorted({f"a {h.hand.side.name.lower()} hand" for h in hands}))
+            return f"side is {self._side.name}, but only {seen} was seen"
+        if self._side is not None:
+            side = self._side.name.lower()
+            return f"{len(meant)} {side} hands were in view: show exactly one"
+        return f"{len(meant)} hands were in view: show exactly one, or say which side"
+
+    @property
+    def shortfall(self) -> str:
+        """Why there is no length yet, in words: what most images lacked."""
+        if not self._images:
+            return "no image was processed (/diagnostics tells why)"
+        used = len(self._logs)
+        if used == SAMPLES:
+            scatter = f"{100 * float(np.std(self._logs)):.0f} %"
+            return f"the lengths of the last {SAMPLES} images differ by {scatter}: hold it still"
+        reasons = [f"{used} images could be used, {SAMPLES} are needed"] if used else []
+        for obstacle, count in self._obstacles.most_common(1):
+            reasons.append(f"{obstacle} (in {count} of {self._images} images)")
+        return "; ".join(reasons)
 
 
 def check_length(length: float) -> str | None:
@@ -61,53 +100,3 @@ def check_length(length: float) -> str | None:
         f"a hand of {length:.3f} m from the wrist to the tip of the middle finger cannot be; "
         f"hands are {low:.2f} to {high:.2f} m long"
     )
-
-
-def load_sizes(path: Path, person: str) -> dict[Side, Size]:
-    """What is kept of a person; nothing where nothing is.
-
-    Raises:
-        ValueError: the file is not one that `save_sizes` wrote.
-    """
-    known = _read(path).get(person, {})
-    try:
-        return {
-            Side[side.upper()]: given(float(entry["length"]), float(entry["sigma"]))
-            for side, entry in known.items()
-        }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def save_sizes(path: Path, person: str, sizes: dict[Side, Size]) -> None:
-    """Keep the sizes of a person beside those of others.
-
-    Raises:
-        ValueError: what is there is not a file that `save_sizes` wrote.
-        OSError: it cannot be written.
-    """
-    everybody = _read(path)
-    kept = {**everybody.get(person, {})}
-    for side, size in sizes.items():
-        kept[side.name.lower()] = {"length": round(size.length, 5), "sigma": round(size.sigma, 5)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(yaml.safe_dump({**everybody, person: kept}))
-    partial.replace(path)
-
-
-def _read(path: Path) -> dict[str, dict]:
-    """Person -> side -> what is kept of it."""
-    if not path.exists():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-    except (yaml.YAMLError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise _unreadable(path, TypeError("it does not hold a person's hands"))
-    return content
-
-
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} cannot be read ({error!r}); calibrate again after removing it")

@@ -28,11 +28,10 @@ from hamer_ros.detection import Detector
 from hamer_ros.hands import Side
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
-from hamer_ros.placement.calibration import load_sizes
-from hamer_ros.placement.size import Size, given
+from hamer_ros.placement.size import Size
 from hamer_ros.recovery import Recoverer
 from hamer_ros.ros import parameters as declared
-from hamer_ros.ros.calibration import Calibration, sizes_file
+from hamer_ros.ros.calibration import Calibration, known_lengths
 from hamer_ros.ros.camera_watch import CameraWatch
 from hamer_ros.ros.diagnostics import Situation, health, odd_values, status
 from hamer_ros.ros.ending import ending_in_time
@@ -95,6 +94,7 @@ class HamerNode(LifecycleNode):
         self._settings: declared.Parameters | None = None
         self._configured: _Configured | None = None
         self._lengths: dict[Side, Size] = {}
+        self._lengths_trouble = ""
         self._last_image = time.monotonic()
 
     # Lifecycle
@@ -205,11 +205,11 @@ class HamerNode(LifecycleNode):
         stages = self._make_stages(parameters)
         _, recoverer = stages
         self._settings = parameters
-        self._lengths = known_lengths(parameters)
+        self._lengths, self._lengths_trouble = known_lengths(parameters)
         self._enabled = True
         outputs = Outputs(self, recoverer.model, recoverer.name, parameters.tf_prefix)
         undo.callback(outputs.close)
-        calibration = Calibration(self, parameters.person, self._is_idle, self._learn)
+        calibration = Calibration(self, parameters, self._is_idle, self._learn)
         undo.callback(calibration.close)
         # Messages that come before the worker is there would find nobody: the executor's thread,
         # which hands them over, is the one that is here.
@@ -351,7 +351,15 @@ class HamerNode(LifecycleNode):
 
     # Diagnostics
 
+    def _remark(self) -> None:
+        """Tell of what is odd but no obstacle."""
+        if self._lengths_trouble and self._configured is not None:
+            self._observations.saw("hands.yaml", self._lengths_trouble)
+        else:
+            self._observations.settled("hands.yaml")
+
     def _diagnose(self) -> None:
+        self._remark()
         now = time.monotonic()
         if self._state == "active" and self._configured is not None:
             self._configured.watch.look_for_latched_info()
@@ -428,13 +436,6 @@ def _release(device: Device) -> None:
     """Give back the memory of models that nothing needs any more."""
     gc.collect()  # a pipeline refers to itself here and there
     release_gpu_memory(device)
-
-
-def known_lengths(parameters: declared.Parameters) -> dict[Side, Size]:
-    """What is known of the hands before any image."""
-    if parameters.hand_length > 0:
-        return dict.fromkeys(Side, given(parameters.hand_length))
-    return load_sizes(sizes_file(), parameters.person)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -1,0 +1,136 @@
+"""The file in which the lengths of people's hands are kept.
+
+    ann:
+      left: {length: 0.18, sigma: 0.01}     # metres, and the relative standard deviation
+
+People edit it by hand, so what is wrong in it is named with its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from hamer_ros.errors import ConfigurationError, FileFormatError
+from hamer_ros.hands import Side
+from hamer_ros.placement.calibration import check_length
+from hamer_ros.placement.size import GIVEN_SIGMA, Size, given
+
+_LAYOUT = "it is `NAME: {left: {length: 0.18, sigma: 0.01}}`"
+_REMEDY = "; correct it, or remove the file and calibrate again"
+
+
+def check_person(name: str) -> None:
+    """Raise unless lengths can be kept under a name.
+
+    Raises:
+        ConfigurationError: it is empty, or holds what cannot be seen.
+    """
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        raise ConfigurationError(
+            f"person is {name!r}; it is a name without spaces around it, line breaks and the like"
+        )
+
+
+def load_sizes(path: Path, person: str) -> dict[Side, Size]:
+    """What is kept of a person; nothing where nothing is.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+        FileFormatError: it does not hold what `save_sizes` writes; the text names the line.
+    """
+    sizes = {}
+    for name, hands in _fields(path, _root(path), "people"):
+        if name.value != person:
+            continue
+        for side, values in _fields(path, hands, f"hands of '{person}'"):
+            if side.value.upper() not in Side.__members__:
+                raise _wrong(path, side, f"'{side.value}' is no side; sides are left and right")
+            sizes[Side[side.value.upper()]] = _size(path, side, values)
+    return sizes
+
+
+def save_sizes(path: Path, person: str, sizes: dict[Side, Size]) -> None:
+    """Keep the sizes of a person beside those of others.
+
+    Raises:
+        ConfigurationError: the file cannot be read or written.
+        FileFormatError: what is there does not hold people's hands; it is left as it is.
+    """
+    root = _root(path)
+    for _, hands in _fields(path, root, "people"):
+        list(_fields(path, hands, "hands"))
+    everybody = {} if root is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+    everybody = {str(name): hands for name, hands in everybody.items()}
+    kept = {
+        side.name.lower(): {"length": round(size.length, 5), "sigma": round(size.sigma, 5)}
+        for side, size in sizes.items()
+    }
+    everybody[person] = {**(everybody.get(person) or {}), **kept}
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(yaml.safe_dump(everybody, allow_unicode=True), encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _root(path: Path) -> yaml.Node | None:
+    """What the file holds, with the places of it; None where there is nothing."""
+    try:
+        return yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{path} is no text{_REMEDY}") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = "" if mark is None else f", line {mark.line + 1}"
+        raise FileFormatError(
+            f"{path}{where}: {error.problem or error.context}{_REMEDY}"
+        ) from error
+    except yaml.YAMLError as error:
+        raise FileFormatError(f"{path} is no text{_REMEDY}") from error
+
+
+def _fields(
+    path: Path, node: yaml.Node | None, what: str
+) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    """Names and what stands under them."""
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+        return
+    if not isinstance(node, yaml.MappingNode):
+        raise _wrong(path, node, f"no {what} stand here; {_LAYOUT}")
+    for name, value in node.value:
+        if not isinstance(name, yaml.ScalarNode):
+            raise _wrong(path, name, f"a name is needed; {_LAYOUT}")
+        yield name, value
+
+
+def _size(path: Path, side: yaml.ScalarNode, node: yaml.Node) -> Size:
+    """One hand."""
+    values = {"sigma": GIVEN_SIGMA}
+    for name, value in _fields(path, node, "length and sigma"):
+        if name.value not in ("length", "sigma"):
+            raise _wrong(path, name, f"'{name.value}' is unknown; known are length and sigma")
+        try:
+            values[name.value] = float(value.value)
+        except (TypeError, ValueError):
+            text = value.value if isinstance(value, yaml.ScalarNode) else "no number"
+            raise _wrong(path, value, f"{name.value} is '{text}'; it is a number") from None
+    if "length" not in values:
+        raise _wrong(path, side, f"the {side.value} hand has no length; {_LAYOUT}")
+    if (problem := check_length(values["length"])) is not None:
+        raise _wrong(path, node, problem)
+    if not 0 < values["sigma"] < 1:
+        raise _wrong(path, node, f"sigma is {values['sigma']:g}; it is between 0 and 1, as 0.01")
+    return given(values["length"], values["sigma"])
+
+
+def _wrong(path: Path, node: yaml.Node, text: str) -> FileFormatError:
+    return FileFormatError(f"{path}, line {node.start_mark.line + 1}: {text}{_REMEDY}")
