@@ -16,6 +16,8 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from std_msgs.msg import Empty
 
 from hamer_ros.demo.processes import free_domain
 from hamer_ros.ros import parameters
@@ -94,3 +96,64 @@ def test_only_live_parameters_change_what_is_in_use():
     changed = [Parameter("publish_tf", value=False), Parameter("max_hands", value=2)]
     after = parameters.with_live(in_use, changed)
     assert after == dataclasses.replace(in_use, publish_tf=False)
+
+
+def test_a_whole_number_is_a_number_while_the_node_runs_too(node):
+    (result,) = node.set_parameters([Parameter("coast_time", value=2)])
+    assert result.successful
+    assert node.get_parameter("coast_time").value == 2.0
+    (result,) = node.set_parameters([Parameter("max_hands", value=2.0)])
+    assert not result.successful
+
+
+@pytest.mark.parametrize("prefix", ["", "left_", "1", "robot1/", "a/b-c.d/", "a" * 10_000])
+def test_prefixes_of_frames(node, prefix):
+    (result,) = node.set_parameters([Parameter("tf_prefix", value=prefix)])
+    assert result.successful
+
+
+@pytest.mark.parametrize(
+    "prefix", [" ", "left ", "/left_", "a//b", "ü", "a\nb", "a" * 10_000 + "!"]
+)
+def test_what_no_frame_can_begin_with_is_refused(node, prefix):
+    (result,) = node.set_parameters([Parameter("tf_prefix", value=prefix)])
+    assert not result.successful
+    assert "it is made of letters, digits and _ - ." in result.reason
+
+
+def test_a_person_has_a_name(node):
+    (result,) = node.set_parameters([Parameter("person", value="ann\n")])
+    assert not result.successful
+    assert "person is 'ann\\n'" in result.reason
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_parameter_is_something_that_is_no_number(node, value):
+    for field in dataclasses.fields(parameters.Parameters):
+        if isinstance(field.default, float):
+            (result,) = node.set_parameters([Parameter(field.name, value=value)])
+            assert not result.successful
+
+
+def test_all_that_was_dumped_can_be_loaded_again(node):
+    names = ["use_sim_time", "start_type_description_service"]
+    names += [field.name for field in dataclasses.fields(parameters.Parameters)]
+    node.create_subscription(
+        Empty,
+        "image",
+        print,
+        1,
+        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+    )
+    names += [f"qos_overrides.{n}" for n in node.get_parameters_by_prefix("qos_overrides")]
+    assert len(names) > 38
+    results = node.set_parameters(node.get_parameters(names))
+    assert [result.reason for result in results if not result.successful] == []
+
+
+def test_what_is_read_only_is_not_changed(node):
+    before = parameters.read(node)
+    (result,) = node.set_parameters([Parameter("autostart", value=False)])
+    assert not result.successful
+    assert "read-only" in result.reason
+    assert parameters.read(node) == before

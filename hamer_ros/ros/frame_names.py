@@ -8,12 +8,28 @@ is given to another hand once its own has been away for a while.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
 
+from hamer_ros.errors import ConfigurationError
 from hamer_ros.hands import Side, TrackedHand
 
 KEEP_FOR = 1.0
 """Seconds for which an absent hand keeps its name."""
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise unless names of frames can begin with a text.
+
+    Raises:
+        ConfigurationError: tf2 takes no slash at the beginning, and spaces and the like are lost
+            on the way through launch files, shells and URDF.
+    """
+    if not re.fullmatch(r"([\w.-]+(/[\w.-]+)*/?)?", prefix, re.ASCII):
+        raise ConfigurationError(
+            f"tf_prefix is '{prefix}'; it is made of letters, digits and _ - . with / between "
+            "them, such as left_ or robot1/"
+        )
 
 
 class FrameNames:

@@ -8,6 +8,7 @@ image that comes while the worker is busy replaces the one that waits.
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -25,12 +26,15 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from hamer_ros.detection import Detector
+from hamer_ros.errors import HamerRosError
 from hamer_ros.hands import Side
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
 from hamer_ros.placement.size import Size
 from hamer_ros.recovery import Recoverer
 from hamer_ros.ros import parameters as declared
+from hamer_ros.ros import params_file
+from hamer_ros.ros.arguments import start_rclpy
 from hamer_ros.ros.calibration import Calibration, known_lengths
 from hamer_ros.ros.camera_watch import CameraWatch
 from hamer_ros.ros.diagnostics import Situation, health, odd_values, status
@@ -39,6 +43,7 @@ from hamer_ros.ros.frame_reader import FrameReader, Topics
 from hamer_ros.ros.inputs import FrameMessages, Inputs, LateDepth, Receiver
 from hamer_ros.ros.observations import DISCOVERY_TIME, Observations
 from hamer_ros.ros.outputs import Outputs
+from hamer_ros.ros.parameter_remarks import ParameterRemarks
 from hamer_ros.ros.processor import Connections, Processor
 from hamer_ros.ros.repair import ATTEMPTS
 from hamer_ros.ros.stages import make_stages
@@ -78,6 +83,7 @@ class HamerNode(LifecycleNode):
         self._statistics = Statistics(time.monotonic())
         self._observations = Observations(self.get_logger())
         self._report = Report(self._statistics, self._observations)
+        self._remarks = ParameterRemarks(self, self._observations)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         # Of a steady clock: that simulated time stands still has to be said.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -268,6 +274,7 @@ class HamerNode(LifecycleNode):
             self._refused.pop(parameter.name, None)
         if self._settings is not None:
             self._settings = declared.with_live(self._settings, changed)
+        self._remark()
 
     # Services
 
@@ -353,6 +360,7 @@ class HamerNode(LifecycleNode):
 
     def _remark(self) -> None:
         """Tell of what is odd but no obstacle."""
+        self._remarks.look(None if self._configured is None else self._settings)
         if self._lengths_trouble and self._configured is not None:
             self._observations.saw("hands.yaml", self._lengths_trouble)
         else:
@@ -439,16 +447,22 @@ def _release(device: Device) -> None:
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until it is interrupted; the exit status."""
+    """Run the node until it is interrupted; the exit status, 2 where its arguments are wrong."""
+    arguments = sys.argv if args is None else args
     with ending_in_time():
         try:
-            return _run(args)
+            for path in params_file.named_in(arguments):
+                params_file.check(path)
+            start_rclpy(arguments)
+            return _run()
+        except HamerRosError as error:
+            print(f"hamer_node: {error}", file=sys.stderr)
+            return 2
         except KeyboardInterrupt:
             return 0
 
 
-def _run(args: list[str] | None) -> int:
-    rclpy.init(args=args)
+def _run() -> int:
     has_given_up = False
     try:
         node = HamerNode()

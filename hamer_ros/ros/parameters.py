@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -24,7 +25,10 @@ from hamer_ros.detection import DETECTORS
 from hamer_ros.hamer.backends import BACKENDS, PRECISIONS
 from hamer_ros.nets.device import Device
 from hamer_ros.placement.calibration import LENGTHS, check_length
+from hamer_ros.placement.hands_file import check_person
 from hamer_ros.recovery import RECOVERERS
+from hamer_ros.ros import qos_overrides
+from hamer_ros.ros.frame_names import check_prefix
 from hamer_ros.tracking import TrackerOptions
 
 
@@ -40,9 +44,13 @@ def _setting(
     limits: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
     live: bool = False,
+    fixed: bool = False,
     parse: Callable[[Any], object] = str,
 ) -> Any:
-    """One parameter; a live one takes effect at once, the others when the node is configured.
+    """One parameter.
+
+    A live one takes effect at once, a fixed one at the start only, the others when the node is
+    configured.
 
     parse: raises ValueError for what is no value of it.
     """
@@ -51,6 +59,7 @@ def _setting(
         "limits": limits,
         "choices": choices,
         "live": live,
+        "fixed": fixed,
         "parse": parse,
     }
     return dataclasses.field(default=default, metadata=metadata)
@@ -63,6 +72,7 @@ class Parameters:
     autostart: bool = _setting(
         True,
         "Configure and activate at start. Set to false under a lifecycle manager.",
+        fixed=True,
     )
     estimator: str = _setting(
         "landmarks",
@@ -220,6 +230,7 @@ class Parameters:
     tf_prefix: str = _setting(
         "",
         "Put before hand_left and hand_right, for several cameras on one robot.",
+        parse=check_prefix,
     )
     hand_length: float = _setting(
         0.0,
@@ -231,6 +242,7 @@ class Parameters:
     person: str = _setting(
         "default",
         "Whose hands these are: calibrated lengths are kept under this name.",
+        parse=check_person,
     )
     use_depth: bool = _setting(
         False,
@@ -280,6 +292,10 @@ def declare(node: Node) -> dict[str, str]:
     their defaults until they are set anew.  A whole number is taken for any number.
     """
     refused = {}
+    known_qos = qos_overrides.names(node)
+    for name, parameter in given(node).items():
+        if name in known_qos and (problem := qos_overrides.problem(parameter)) is not None:
+            refused[name] = f"{problem}; start the node again with another"
     for field in dataclasses.fields(Parameters):
         try:
             _declare(node, field)
@@ -288,18 +304,49 @@ def declare(node: Node) -> dict[str, str]:
             node.declare_parameter(
                 field.name, field.default, _descriptor(field), ignore_override=True
             )
+    node.add_pre_set_parameters_callback(partial(_as_they_are_meant, node))
     node.add_on_set_parameters_callback(_check)
     return refused
+
+
+def given(node: Node) -> dict[str, Parameter]:
+    """What files of parameters and the command line gave a node, whether it is declared or not."""
+    with node.handle:  # rclpy has no other way to it
+        return node.handle.get_parameters(Parameter)
+
+
+def _as_they_are_meant(node: Node, parameters: list[Parameter]) -> list[Parameter]:
+    """The parameters that somebody sets: whole numbers as numbers, and what cannot change left out.
+
+    A file that `ros2 param dump` wrote holds parameters of rclpy that are read-only; to set them to
+    what they are is no mistake, and loading the file none that fails.
+    """
+    meant = [_as_declared(node, parameter) for parameter in parameters]
+    # rclpy takes no empty list: something that every node has, and that stays as it is.
+    return [p for p in meant if p is not None] or [node.get_parameter("use_sim_time")]
+
+
+def _as_declared(node: Node, parameter: Parameter) -> Parameter | None:
+    """A parameter that is set, as the node can take it; None where it is read-only and as it is."""
+    name, value = parameter.name, parameter.value
+    if not node.has_parameter(name):
+        return parameter
+    present = node.get_parameter(name)
+    if node.describe_parameter(name).read_only and value == present.value:
+        return None
+    if type(value) is int and present.type_ is Parameter.Type.DOUBLE:
+        return Parameter(name, value=float(value))
+    return parameter
 
 
 def _declare(node: Node, field: dataclasses.Field) -> None:
     try:
         node.declare_parameter(field.name, field.default, _descriptor(field))
     except InvalidParameterTypeException:
-        given = _as_given(node, field.name)
-        if not (isinstance(field.default, float) and type(given) is int):
+        value = _as_given(node, field.name)
+        if not (isinstance(field.default, float) and type(value) is int):
             raise
-        node.declare_parameter(field.name, float(given), _descriptor(field), ignore_override=True)
+        node.declare_parameter(field.name, float(value), _descriptor(field), ignore_override=True)
 
 
 def _as_given(node: Node, name: str) -> object:
@@ -330,14 +377,26 @@ def with_live(current: Parameters, changed: list[Parameter]) -> Parameters:
     return dataclasses.replace(current, **{p.name: p.value for p in changed if p.name in live})
 
 
+def waiting(node: Node, in_use: Parameters | None) -> dict[str, tuple[Any, Any]]:
+    """The values, in use and from the next configure on, of each parameter that takes effect there.
+
+    in_use: what the node was configured with; None where it is not configured: nothing waits then.
+    """
+    late = [f.name for f in dataclasses.fields(Parameters) if not f.metadata["live"]]
+    then = {parameter.name: parameter.value for parameter in node.get_parameters(late)}
+    return {name: (getattr(in_use, name, then[name]), then[name]) for name in late}
+
+
 def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
     meta = field.metadata
     notes = [meta["description"]]
     if meta["choices"]:
         notes.append(f"One of: {', '.join(meta['choices'])}.")
-    if not meta["live"]:
+    if meta["fixed"]:
+        notes.append("Takes effect at the start only.")
+    elif not meta["live"]:
         notes.append("Takes effect when the node is configured.")
-    descriptor = ParameterDescriptor(description=" ".join(notes))
+    descriptor = ParameterDescriptor(description=" ".join(notes), read_only=meta["fixed"])
     if meta["limits"] is not None:
         low, high = meta["limits"]
         if isinstance(field.default, int):
