@@ -9,6 +9,8 @@ from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
 from hamer_ros.ros import fastdds, launching
+from hamer_ros.ros.frame_names import check_prefix
+from hamer_ros.ros.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS
 
 SHARE = Path(get_package_share_directory("hamer_ros"))
 
@@ -32,14 +34,23 @@ ARGUMENTS = {
         str(SHARE / "config" / "hamer.yaml"),
         "Values of all parameters; it holds for the arguments, too, whose default is empty.",
     ),
-    "image_transport": ("", "raw, or compressed for CompressedImage on image_topic/compressed."),
+    "image_transport": (
+        "",
+        "raw, compressed for CompressedImage on image_topic/compressed, or ffmpeg for video on"
+        " image_topic/ffmpeg.",
+    ),
     "rectified": ("", "true or false: whether the images are rectified."),
+    "mirrored": ("", "true or false: whether the images are mirrored, as a selfie view is."),
     "assumed_horizontal_fov": (
         "",
         "Degrees; field of view to assume while the camera is not calibrated. Distances are then a"
         " guess.",
     ),
     "use_depth": ("", "true or false: whether to use the depth image on depth_topic."),
+    "depth_transport": (
+        "",
+        "raw, or compressedDepth for CompressedImage on depth_topic/compressedDepth.",
+    ),
     "estimator": ("", "How hands are recovered: landmarks, hamer or ensemble."),
     "detector": ("", "How hands are found: landmarks, onnx, given or vitpose."),
     "detector_model": ("", "For detector onnx and vitpose: the ONNX file."),
@@ -59,6 +70,7 @@ ARGUMENTS = {
 
 TEXTS = (
     "image_transport",
+    "depth_transport",
     "estimator",
     "detector",
     "detector_model",
@@ -69,7 +81,7 @@ TEXTS = (
     "tf_prefix",
 )
 NUMBERS = ("assumed_horizontal_fov",)
-FLAGS = ("rectified", "use_depth", "autostart", "use_sim_time")
+FLAGS = ("rectified", "mirrored", "use_depth", "autostart", "use_sim_time")
 
 LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
 RESPAWN_DELAY = 2.0
@@ -107,6 +119,7 @@ def node(context: LaunchContext) -> list[LifecycleNode]:
     texts = {name: ParameterValue(given[name], value_type=str) for name in TEXTS if given[name]}
     numbers = {name: launching.number(name, given[name]) for name in NUMBERS if given[name]}
     flags = {name: launching.flag(name, given[name]) for name in FLAGS if given[name]}
+    file = launching.parameters_file(given["params_file"])
     info_topic = given["camera_info_topic"] or launching.beside(given["image_topic"])
     image, info, depth, boxes = (
         launching.topic(name, text, given["camera"])
@@ -117,23 +130,28 @@ def node(context: LaunchContext) -> list[LifecycleNode]:
             ("boxes_topic", given["boxes_topic"]),
         )
     )
+    launching.check_base("image_topic", image, "image_transport", IMAGE_TRANSPORTS)
+    launching.check_base("depth_topic", depth, "depth_transport", DEPTH_TRANSPORTS)
+    check_prefix(given["tf_prefix"])
     return [
         LifecycleNode(
             package="hamer_ros",
             executable="hamer_node",
             name="hamer",
-            namespace=given["namespace"],
+            namespace=launching.namespace(given["namespace"]),
             output="screen",
             emulate_tty=True,
             ros_arguments=["--log-level", given["log_level"]],
             respawn=launching.flag("respawn", given["respawn"]),
             respawn_delay=RESPAWN_DELAY,
-            parameters=[given["params_file"], {**texts, **numbers, **flags}],
+            parameters=[file, {**texts, **numbers, **flags}],
             remappings=[
                 ("image", image),
                 ("image/compressed", f"{image}/compressed"),
+                ("image/ffmpeg", f"{image}/ffmpeg"),
                 ("camera_info", info),
                 ("depth", depth),
+                ("depth/compressedDepth", f"{depth}/compressedDepth"),
                 ("boxes", boxes),
             ],
         )

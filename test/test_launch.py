@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import runpy
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -222,6 +224,13 @@ def test_arguments_of_one_camera_are_not_offered_for_several():
         ("hamer.launch.py", {"assumed_horizontal_fov": "wide"}),
         ("hamer.launch.py", {"image_topic": "/{lens}/image_raw"}),
         ("hamer.launch.py", {"log_level": "loud"}),
+        ("hamer.launch.py", {"params_file": "/nowhere/my.yaml"}),
+        ("hamer.launch.py", {"params_file": __file__}),
+        ("hamer.launch.py", {"namespace": "my robot"}),
+        ("hamer.launch.py", {"tf_prefix": "my robot"}),
+        ("hamer.launch.py", {"image_topic": "/{camera}/image_raw/compressed"}),
+        ("hamer.launch.py", {"depth_topic": "/{camera}/depth/compressedDepth"}),
+        ("multi_camera.launch.py", {"cameras": "front,left", "params_file": "/nowhere/my.yaml"}),
         ("multi_camera.launch.py", {"cameras": "front,front"}),
         ("demo.launch.py", {"rviz": "maybe"}),
     ],
@@ -288,8 +297,11 @@ def test_a_text_that_looks_like_a_number_stays_a_text():
 
 @pytest.mark.parametrize(("respawn", "starts"), [("true", 2), ("false", 1)])
 def test_a_node_that_dies_is_started_again_unless_that_is_not_wanted(tmp_path, respawn, starts):
-    file = parameters(tmp_path, "max_hands: [1, many]")  # rcl ends what it cannot read
-    launched = Launch(include("hamer.launch.py", params_file=file, respawn=respawn))
+    file = parameters(tmp_path, "max_hands: 1")
+    kill = OnProcessStart(on_start=lambda event, _: os.kill(event.pid, signal.SIGKILL))
+    launched = Launch(
+        RegisterEventHandler(kill), include("hamer.launch.py", params_file=file, respawn=respawn)
+    )
     launched.run(lambda: len(launched.exit_codes) == starts)
     assert launched.started == starts
     assert 0 not in launched.exit_codes

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from hamer_ros.demo.sources import STILL_SECONDS
+from hamer_ros.errors import MissingFileError
 from hamer_ros.rendering.clip import HEIGHT, WIDTH
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -22,6 +23,7 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 from hamer_ros.demo import player
 from hamer_ros.ros import launching
 from hamer_ros.ros.parameters import Parameters
+from hamer_ros.ros.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS, OTHER_TRANSPORTS
 
 ROOT = Path(__file__).parents[1]
 LAUNCH_FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -90,6 +92,53 @@ def test_the_cameras_name_is_put_into_its_topics(text, camera, name):
 def test_a_topic_that_cannot_be_is_refused_with_the_arguments_name(text):
     with pytest.raises(ValueError, match="image_topic is '"):
         launching.topic("image_topic", text, "front")
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        (
+            "/cam/image_raw/compressed",
+            "give image_topic:=/cam/image_raw image_transport:=compressed",
+        ),
+        ("/cam/image_raw/theora", "theora is not taken; give image_topic:=/cam/image_raw, and"),
+        ("/image/compressedDepth", "compressedDepth is not taken; give image_topic:=/image, and"),
+    ],
+)
+def test_the_topic_of_a_transport_is_refused_with_the_remedy(name, remedy):
+    with pytest.raises(
+        ValueError, match=r"image_topic is '.*', the topic of a transport"
+    ) as caught:
+        launching.check_base("image_topic", name, "image_transport", IMAGE_TRANSPORTS)
+    assert remedy in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["/cam/image_raw", "/compressed", "/compressed/image"])
+def test_other_topics_are_taken_as_they_are(name):
+    launching.check_base("image_topic", name, "image_transport", ("raw",))
+
+
+def test_every_transport_that_is_taken_has_a_topic_that_is_known():
+    assert {*IMAGE_TRANSPORTS, *DEPTH_TRANSPORTS} - {"raw"} <= set(OTHER_TRANSPORTS)
+
+
+@pytest.mark.parametrize("text", ["", "arm", "/arm", "robot/arm", "/robot/arm"])
+def test_namespaces(text):
+    assert launching.namespace(text) == text
+
+
+@pytest.mark.parametrize("text", ["my robot", "1st", "a//b", "a-b"])
+def test_a_namespace_that_cannot_be_is_refused(text):
+    with pytest.raises(ValueError, match=f"namespace is '{text}'"):
+        launching.namespace(text)
+
+
+def test_a_file_of_parameters_may_lie_in_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my.yaml").write_text("/hamer: {ros__parameters: {max_hands: 2}}")
+    assert launching.parameters_file("~/my.yaml") == str(tmp_path / "my.yaml")
+    with pytest.raises(MissingFileError, match=r"your.yaml does not exist"):
+        launching.parameters_file("~/your.yaml")
 
 
 def test_camera_info_lies_beside_the_image():

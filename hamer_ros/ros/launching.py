@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
-from rclpy.exceptions import InvalidNodeNameException, InvalidTopicNameException
+from rclpy.exceptions import (
+    InvalidNamespaceException,
+    InvalidNodeNameException,
+    InvalidTopicNameException,
+)
 from rclpy.validate_full_topic_name import validate_full_topic_name
+from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
+
+from hamer_ros.ros import params_file
+from hamer_ros.ros.transports import OTHER_TRANSPORTS
 
 CAMERA = "{camera}"
 """Stands for the camera's name in a topic."""
@@ -53,6 +63,49 @@ def topic(argument: str, text: str, camera: str) -> str:
     except InvalidTopicNameException as error:
         raise ValueError(f"{argument} is '{text}' with camera '{camera}'. {error}") from None
     return name
+
+
+def check_base(argument: str, name: str, parameter: str, transports: Sequence[str]) -> None:
+    """Raise where an image topic is not that beside which the topics of transports lie.
+
+    name: full name of the topic.  parameter: that of the transport.  transports: its choices.
+
+    Raises:
+        ValueError: it is the topic of a transport itself; the text says how that is taken.
+    """
+    base, _, last = name.rpartition("/")
+    if not base or last not in OTHER_TRANSPORTS:
+        return
+    if last in transports:
+        remedy = f"give {argument}:={base} {parameter}:={last}"
+    else:
+        known = ", ".join(transports)
+        remedy = f"{last} is not taken; give {argument}:={base}, and {parameter} one of: {known}"
+    raise ValueError(f"{argument} is '{name}', the topic of a transport: {remedy}")
+
+
+def namespace(text: str) -> str:
+    """The namespace of a node, which may be empty.
+
+    Raises:
+        ValueError: no node can have it.
+    """
+    try:
+        validate_namespace("/" + text.strip("/"))
+    except InvalidNamespaceException as error:
+        raise ValueError(f"namespace is '{text}'. {error}") from None
+    return text
+
+
+def parameters_file(text: str) -> str:
+    """The path of a file of parameters that the node can read.
+
+    Raises:
+        HamerRosError: it is not there, or of another kind: the node would end again and again.
+    """
+    path = Path(text).expanduser()
+    params_file.check(path)
+    return str(path)
 
 
 def beside(image_topic: str) -> str:

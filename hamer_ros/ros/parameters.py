@@ -29,6 +29,7 @@ from hamer_ros.placement.hands_file import check_person
 from hamer_ros.recovery import RECOVERERS
 from hamer_ros.ros import qos_overrides
 from hamer_ros.ros.frame_names import check_prefix
+from hamer_ros.ros.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS
 from hamer_ros.tracking import TrackerOptions
 
 
@@ -114,7 +115,7 @@ class Parameters:
         "raw",
         "raw subscribes to image, compressed to image/compressed, ffmpeg (video: H.264, H.265, AV1)"
         " to image/ffmpeg.",
-        choices=("raw", "compressed", "ffmpeg"),
+        choices=IMAGE_TRANSPORTS,
     )
     max_age: float = _setting(
         0.0,
@@ -252,7 +253,7 @@ class Parameters:
     depth_transport: str = _setting(
         "raw",
         "raw subscribes to depth, compressedDepth to depth/compressedDepth.",
-        choices=("raw", "compressedDepth"),
+        choices=DEPTH_TRANSPORTS,
     )
     depth_tolerance: float = _setting(
         0.02,

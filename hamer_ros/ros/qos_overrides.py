@@ -16,6 +16,7 @@ PREFIX = "qos_overrides."
 SUBSCRIBED = (
     "image",
     "image/compressed",
+    "image/ffmpeg",
     "camera_info",
     "depth",
     "depth/compressedDepth",
