@@ -98,9 +98,16 @@ def test_a_file_for_other_nodes_is_named_with_its_sections(tmp_path):
         tmp_path,
         "/hamer: {ros__parameters: {beta: 1.0}}\nleft: {hamer: {ros__parameters: {beta: 2.0}}}",
     )
-    text = params_file.not_for(path, "/front/hamer")
-    assert f"{path} has no section for '/front/hamer', only for /hamer, /left/hamer" in text
+    text = params_file.not_for(path, "/robot/front/hamer")
+    assert f"{path} has no section for '/robot/front/hamer', only for /hamer, /left/hamer" in text
     assert params_file.not_for(path, "/left/hamer") is None
+
+
+def test_a_file_with_values_of_one_camera_alone_is_no_mistake_of_the_others(tmp_path):
+    path = written(tmp_path, "/front/hamer: {ros__parameters: {beta: 1.0}}")
+    assert params_file.not_for(path, "/left/hamer") is None
+    assert params_file.not_for(path, "/hamer") is not None
+    assert params_file.not_for(path, "/front/other") is not None
 
 
 def test_files_are_found_among_the_arguments():

@@ -93,7 +93,8 @@ def namespace(text: str) -> str:
     try:
         validate_namespace("/" + text.strip("/"))
     except InvalidNamespaceException as error:
-        raise ValueError(f"namespace is '{text}'. {error}") from None
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"namespace is '{text}'. {reason}") from None
     return text
 
 

@@ -52,6 +52,8 @@ def named_in(arguments: Sequence[str]) -> list[Path]:
 def not_for(path: Path, node: str) -> str | None:
     """Why nothing in a file that rcl has read is for a node; None where something is.
 
+    A file with a section for the node of another camera need not have one for this node, too.
+
     node: its full name.
 
     Raises:
@@ -59,7 +61,7 @@ def not_for(path: Path, node: str) -> str | None:
     """
     content = _content(path)
     sections = list(_sections("", content if isinstance(content, dict) else {}))
-    if not sections or any(_is_for(section, node) for section in sections):
+    if not sections or any(_is_for(s, node) or _are_siblings(s, node) for s in sections):
         return None
     return (
         f"{path} has no section for '{node}', only for {', '.join(sections)}: all its parameters "
@@ -104,3 +106,9 @@ def _is_for(section: str, node: str) -> bool:
     """Whether rcl gives the parameters of a section to a node."""
     pattern = re.escape(section).replace(r"/\*\*", r"(/\w+)*").replace(r"\*", r"\w+")
     return re.fullmatch(pattern, node) is not None
+
+
+def _are_siblings(section: str, node: str) -> bool:
+    """Whether both are nodes of the same name, each in the namespace of its camera."""
+    one, other = section.split("/"), node.split("/")
+    return one[-1] == other[-1] and len(one) == len(other)
