@@ -48,6 +48,8 @@ def _rcl_in_words() -> Iterator[None]:
         text = re.sub(r"(, at [^\s,]+:\d+)+$", "", text)  # places in rcl's source
         if text.startswith("["):
             text = f"unknown ROS arguments: {text}"
+        if "logging" in text:
+            text += "; set HOME, or ROS_LOG_DIR, to a folder that can be written"
         raise ConfigurationError(text) from error
     finally:
         set_logger_level("rcl", level)

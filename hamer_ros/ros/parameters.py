@@ -32,6 +32,8 @@ from hamer_ros.ros.frame_names import check_prefix
 from hamer_ros.ros.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS
 from hamer_ros.tracking import TrackerOptions
 
+_RESTART = "; start the node again with another"
+
 
 def _length(metres: float) -> None:
     """Raise ValueError unless it is 0 or the length of a hand."""
@@ -296,12 +298,13 @@ def declare(node: Node) -> dict[str, str]:
     known_qos = qos_overrides.names(node)
     for name, parameter in given(node).items():
         if name in known_qos and (problem := qos_overrides.problem(parameter)) is not None:
-            refused[name] = f"{problem}; start the node again with another"
+            refused[name] = problem + _RESTART
     for field in dataclasses.fields(Parameters):
         try:
             _declare(node, field)
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            refused[field.name] = f"{field.name}: {error}"
+            remedy = _RESTART if field.metadata["fixed"] else ""
+            refused[field.name] = f"{field.name}: {error}{remedy}"
             node.declare_parameter(
                 field.name, field.default, _descriptor(field), ignore_override=True
             )
