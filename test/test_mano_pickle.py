@@ -6,11 +6,13 @@ import os
 import pickle
 import sys
 import types
+import zipfile
 
 import numpy as np
 import pytest
 
 from hamer_ros.bench.golden import mano_fields
+from hamer_ros.errors import FileFormatError, MissingFileError
 from hamer_ros.hand_model.mano_pickle import load_mano
 
 # Stand-ins for the packages the official file was written with, by the names it has for them.
@@ -60,7 +62,7 @@ def write(tmp_path, monkeypatch):
     def writer(content, name="MANO_RIGHT.pkl", protocol=2):
         path = tmp_path / name
         with monkeypatch.context() as patch:
-            for cls in (ChumpyArray, ChumpySelect, Csc):
+            for cls in (ChumpyArray, ChumpySelect, Csc, OldCsr, OldCoo):
                 package, _, _ = cls.__module__.partition(".")
                 module = types.ModuleType(cls.__module__)
                 setattr(module, cls.__qualname__, cls)
@@ -154,13 +156,176 @@ def test_other_files_are_refused_with_their_path(tmp_path, write):
     path = tmp_path / "MANO_RIGHT.pkl"
     with pytest.raises(FileNotFoundError, match=r"MANO_RIGHT\.pkl"):
         load_mano(path)
-    for content in (b"", b"<!DOCTYPE html><html>", b"PK\3\4zip", bytes(range(256))):
+    for content, kind in {
+        b"": "is an empty file, .*fetch it again",
+        b"<!DOCTYPE html><html>Login": "is a web page, .*log in with a browser",
+        b"version https://git-lfs.github.com/spec/v1\n": "is a pointer that Git LFS .*git lfs pull",
+        b"PK\3\4zip": "is the beginning of a .zip archive",
+        b"\x1f\x8b\x08 gz": "is a .gz file, .*unpack it",
+        b"\x89PNG\r\n\x1a\n": "is a picture",
+        bytes(range(1, 256)): "is a file of no kind that is known here",
+    }.items():
         path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"MANO_RIGHT\.pkl: not MANO's pickle"):
+        with pytest.raises(FileFormatError, match=rf"MANO_RIGHT\.pkl: {kind}"):
             load_mano(path)
     complete = write(official_like(mano_fields())).read_bytes()
     path.write_bytes(complete[: len(complete) // 2])
-    with pytest.raises(ValueError, match=r"MANO_RIGHT\.pkl: not MANO's pickle"):
+    with pytest.raises(FileFormatError, match=r"MANO_RIGHT\.pkl: not MANO's pickle"):
         load_mano(path)
-    with pytest.raises(ValueError, match=r"MANO_RIGHT\.pkl: holds a list"):
+    with pytest.raises(FileFormatError, match=r"MANO_RIGHT\.pkl: holds a list"):
         load_mano(write([1, 2]))
+    with pytest.raises(FileFormatError, match=r"is a folder, not MANO's right hand"):
+        load_mano(tmp_path)
+
+
+def test_manos_own_archive_is_named_with_what_lies_in_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mano_v1_2.zip", "w") as archive:
+        archive.writestr("mano_v1_2/models/MANO_LEFT.pkl", b"left")
+        archive.writestr("mano_v1_2/models/MANO_RIGHT.pkl", b"right")
+    with pytest.raises(FileFormatError, match=r"unpack it and give mano_v1_2/models/MANO_R"):
+        load_mano(tmp_path / "mano_v1_2.zip")
+
+
+@pytest.mark.parametrize(
+    ("vertices", "said"), [(6890, "SMPL or SMPL-H"), (10475, "SMPL-X"), (5023, "FLAME")]
+)
+def test_other_models_of_the_format_are_called_by_their_name(write, vertices, said):
+    path = write({**mano_fields(), "v_template": np.zeros((vertices, 3))})
+    with pytest.raises(FileFormatError, match=rf"has {vertices} vertices, as {said}, .*has 778"):
+        load_mano(path)
+
+
+def test_a_file_that_comes_with_mano_but_is_no_hand_is_named_by_what_it_holds(write):
+    path = write({"left_hand": np.arange(778), "right_hand": np.arange(778)})
+    with pytest.raises(FileFormatError, match="but: left_hand, right_hand; give MANO's right hand"):
+        load_mano(path)
+
+
+# What people make of the official file
+
+
+def assert_is_the_hand(model):
+    fields = mano_fields()
+    for name, field in (
+        ("v_template", "v_template"), ("shapedirs", "shapedirs"), ("posedirs", "posedirs"),
+        ("joint_regressor", "J_regressor"), ("weights", "weights"), ("faces", "f"),
+    ):  # fmt: skip
+        np.testing.assert_allclose(getattr(model, name), fields[field], atol=1e-6, err_msg=field)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("kind", ["csc", "csr", "coo"])
+@pytest.mark.parametrize("suffix", ["matrix", "array"])
+def test_sparse_matrices_of_every_format_are_read(write, kind, suffix, protocol):
+    sparse = pytest.importorskip("scipy.sparse")
+    fields = mano_fields()
+    matrix = getattr(sparse, f"{kind}_{suffix}")(fields["J_regressor"])
+    path = write({**fields, "J_regressor": matrix}, protocol=protocol)
+    assert f"{kind}_{suffix}".encode() in path.read_bytes()
+    assert_is_the_hand(load_mano(path))
+
+
+class OldCsr:
+    __module__, __qualname__ = "scipy.sparse.csr", "csr_matrix"
+
+    def __init__(self, dense):
+        rows, columns = np.nonzero(dense)
+        self.data, self.indices = dense[rows, columns], columns.astype(np.int32)
+        self.indptr = np.searchsorted(rows, np.arange(dense.shape[0] + 1)).astype(np.int32)
+        self._shape, self.maxprint = dense.shape, 50
+
+
+class OldCoo:
+    __module__, __qualname__ = "scipy.sparse.coo", "coo_matrix"
+
+    def __init__(self, dense):
+        self.row, self.col = np.nonzero(dense)
+        self.data, self._shape = dense[self.row, self.col], dense.shape
+
+
+@pytest.mark.parametrize("cls", [OldCsr, OldCoo])
+def test_sparse_matrices_of_old_scipy_are_read(write, cls):
+    fields = mano_fields()
+    path = write({**fields, "J_regressor": cls(fields["J_regressor"])})
+    assert cls.__module__.encode() in path.read_bytes()
+    assert_is_the_hand(load_mano(path))
+
+
+def test_entries_given_twice_count_twice(write):
+    """As scipy has it."""
+    fields = mano_fields()
+    halves = OldCoo(0.5 * fields["J_regressor"])
+    halves.row, halves.col = np.tile(halves.row, 2), np.tile(halves.col, 2)
+    halves.data = np.tile(halves.data, 2)
+    assert_is_the_hand(load_mano(write({**fields, "J_regressor": halves})))
+
+
+def test_a_sparse_matrix_of_absurd_size_is_refused(write):
+    matrix = OldCoo(np.zeros((16, 778)))
+    matrix._shape = (10**9, 10**9)
+    with pytest.raises(FileFormatError, match="a sparse matrix is 1000000000 x 1000000000"):
+        load_mano(write({**mano_fields(), "J_regressor": matrix}))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_plain_arrays_are_read(write, protocol, dtype):
+    fields = {
+        name: array.astype(dtype) if array.dtype.kind == "f" else array
+        for name, array in mano_fields().items()
+    }
+    fields["posedirs"] = np.asfortranarray(fields["posedirs"])
+    fields["J_regressor"] = np.asmatrix(fields["J_regressor"])  # what todense() gives
+    extra = {"bs_style": "lbs", "bs_type": np.str_("lrotmin"), "hands_mean": np.zeros(45)}
+    assert_is_the_hand(load_mano(write({**fields, **extra}, protocol=protocol)))
+
+
+def test_the_numpy_that_wrote_it_does_not_matter(write):
+    """Version 2 has moved its modules."""
+    path = write(mano_fields())
+    content = path.read_bytes()
+    here, there = b"numpy._core", b"numpy.core"
+    if here not in content:
+        here, there = there, here
+    assert here + b".multiarray" in content
+    path.write_bytes(content.replace(here + b".multiarray", there + b".multiarray"))
+    assert_is_the_hand(load_mano(path))
+
+
+def test_an_archive_of_arrays_is_read(tmp_path):
+    np.savez(tmp_path / "MANO_RIGHT.npz", **mano_fields(), bs_style="lbs")
+    model = load_mano(tmp_path / "MANO_RIGHT.npz")
+    assert_is_the_hand(model)
+    assert model.name == "MANO_RIGHT"
+    (tmp_path / "MANO_RIGHT.npz").rename(tmp_path / "renamed.pkl")
+    assert_is_the_hand(load_mano(tmp_path / "renamed.pkl"))
+    np.savez_compressed(tmp_path / "small.npz", **mano_fields(), name="mine")
+    assert load_mano(tmp_path / "small.npz").name == "mine"
+
+
+def test_objects_in_an_archive_are_read_as_in_a_pickle_and_run_nothing(tmp_path):
+    sparse = pytest.importorskip("scipy.sparse")
+    fields = mano_fields()
+    path = tmp_path / "MANO_RIGHT.npz"
+    matrix = np.array(sparse.csc_matrix(fields["J_regressor"]), dtype=object)
+    np.savez(path, **{**fields, "J_regressor": matrix, "bs_style": np.array("lbs", object)})
+    assert_is_the_hand(load_mano(path))
+    mark = tmp_path / "ran"
+    attack = np.array(Attack(os.system, f"touch {mark}"), dtype=object)
+    np.savez(path, **{**fields, "J_regressor": attack})
+    with pytest.raises(FileFormatError, match=r"MANO_RIGHT\.npz: .*\.system, .* was not loaded"):
+        load_mano(path)
+    assert not mark.exists()
+    with np.load(path, allow_pickle=True) as archive:
+        _ = archive["J_regressor"]
+    assert mark.exists(), "the attack is not one"
+
+
+def test_a_path_may_be_written_as_in_a_shell(write, tmp_path, monkeypatch):
+    write(mano_fields())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for path in ("~/MANO_RIGHT.pkl", "MANO_RIGHT.pkl", "./MANO_RIGHT.pkl/"):
+        assert_is_the_hand(load_mano(path))
+    with pytest.raises(MissingFileError, match=rf"^{tmp_path}/gone\.pkl: no such file"):
+        load_mano("gone.pkl")

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
+from hamer_ros.errors import FileFormatError
+from hamer_ros.file_kinds import given_file
 from hamer_ros.hand_model import topology
 
 _SHAPES = {
@@ -30,6 +31,9 @@ _SHAPES = {
     "kintree_table": (2, topology.N_SKELETON),
 }
 """Shape of every field that is read, under its name in MANO's files."""
+
+FIELDS = tuple(_SHAPES)
+"""Names of the fields."""
 
 _WEIGHT_TOLERANCE = 1e-3
 """How far the skinning weights of a vertex may sum from 1; MANO's own are rounded."""
@@ -69,17 +73,18 @@ class HandModel:
         """Check and take over dense arrays under MANO's field names.
 
         source: where the fields come from, for the messages.
-        Raises ValueError that names the source, the field, what was found and what was expected.
+        Raises FileFormatError that names the source, the field, what was found and what was
+        expected.
         """
         arrays = {field: _checked(fields, field, source) for field in _SHAPES}
         faces, weights = arrays["f"], arrays["weights"]
         if faces.min() < 0 or faces.max() >= topology.N_VERTICES:
-            raise ValueError(
+            raise FileFormatError(
                 f"{source}: field 'f' holds vertex ids {faces.min():.0f} to {faces.max():.0f}, "
                 f"expected 0 to {topology.N_VERTICES - 1}"
             )
         if weights.min() < 0.0 or np.abs(weights.sum(axis=1) - 1.0).max() > _WEIGHT_TOLERANCE:
-            raise ValueError(
+            raise FileFormatError(
                 f"{source}: field 'weights' has rows that sum to {weights.sum(axis=1).min():.4f} "
                 f"up to {weights.sum(axis=1).max():.4f} and a least entry of {weights.min():.4f}, "
                 "expected rows that sum to 1 and no negative entry"
@@ -87,7 +92,7 @@ class HandModel:
         # The root's parent is stored as 2^32 - 1, being -1 in an unsigned type.
         parents = (-1, *(int(parent) for parent in arrays["kintree_table"][0, 1:]))
         if parents != topology.PARENTS:
-            raise ValueError(
+            raise FileFormatError(
                 f"{source}: field 'kintree_table' holds the parents {parents}, "
                 f"expected {topology.PARENTS}"
             )
@@ -106,15 +111,15 @@ class HandModel:
     def load(cls, path: str | PathLike[str]) -> HandModel:
         """Read an .npz file with MANO's field names; its ``name``, if any, becomes the model's.
 
-        Raises FileNotFoundError, and ValueError for a file of another kind or content.
+        Raises MissingFileError, and FileFormatError for a file of another kind or content.
         """
-        path = Path(path)
+        path = given_file(path, "an .npz file of a hand model")
         try:
             with np.load(path, allow_pickle=False) as archive:
                 names = [*_SHAPES, "name"]
                 fields = {field: archive[field] for field in names if field in archive}
         except (ValueError, zipfile.BadZipFile, TypeError, AttributeError) as error:
-            raise ValueError(f"{path}: not an .npz file of plain arrays ({error})") from error
+            raise FileFormatError(f"{path}: not an .npz file of plain arrays ({error})") from error
         name = str(fields["name"]) if "name" in fields else path.stem
         return cls.from_fields(name, fields, str(path))
 
@@ -129,12 +134,17 @@ class HandModel:
 def _checked(fields: Mapping[str, np.ndarray], field: str, source: str) -> np.ndarray:
     """Take the field as a contiguous finite float64 array of the expected shape."""
     if field not in fields:
-        raise ValueError(f"{source}: field '{field}' is missing, expected shape {_SHAPES[field]}")
-    array = np.ascontiguousarray(fields[field], dtype=np.float64)
+        raise FileFormatError(
+            f"{source}: field '{field}' is missing, expected shape {_SHAPES[field]}"
+        )
+    try:
+        array = np.ascontiguousarray(fields[field], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"{source}: field '{field}' holds no numbers ({error})") from error
     if array.shape != _SHAPES[field]:
-        raise ValueError(
+        raise FileFormatError(
             f"{source}: field '{field}' has shape {array.shape}, expected {_SHAPES[field]}"
         )
     if not np.isfinite(array).all():
-        raise ValueError(f"{source}: field '{field}' holds values that are not finite")
+        raise FileFormatError(f"{source}: field '{field}' holds values that are not finite")
     return array
