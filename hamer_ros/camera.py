@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hamer_ros.errors import ConfigurationError
 from hamer_ros.lenses import distort, mirror_coefficients, turn_coefficients, undistort
 from hamer_ros.rotations import rotation_between
 
@@ -43,7 +44,7 @@ _MIN_SEEN = 0.25
 Ordinary calibrations fold over in the corners, and a fisheye is black there."""
 
 
-class CameraError(ValueError):
+class CameraError(ConfigurationError):
     """The intrinsics cannot be used; the text says which value is wrong and what would be right."""
 
 

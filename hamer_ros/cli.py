@@ -133,13 +133,19 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from hamer_ros.errors import HamerRosError
+    from hamer_ros.hamer.locate import check_checkpoint, find_checkpoint
+
     try:
-        from hamer_ros.hamer.export import ExportError, export_checkpoint
+        # Before torch is asked for: what is wrong with the file does not depend on packages.
+        checkpoint = find_checkpoint(options.checkpoint)
+        check_checkpoint(checkpoint)
+        from hamer_ros.hamer.export import export_checkpoint
+
+        export_checkpoint(checkpoint, options.precision, options.output)
     except ImportError as error:
         return _fail(f"exporting needs more packages ({error}): pip install torch onnx onnxscript")
-    try:
-        export_checkpoint(options.checkpoint, options.precision, options.output)
-    except (ExportError, ImportError, OSError, ValueError) as error:
+    except (HamerRosError, OSError) as error:
         return _fail(str(error))
     return 0
 

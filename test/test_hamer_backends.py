@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from hamer_ros.bench.golden import MEAN, STD, mano_fields, recorded
-from hamer_ros.hamer.backends import BackendError, BackendOptions, make_backend
+from hamer_ros.errors import ConfigurationError, DeviceError, MissingFileError
+from hamer_ros.hamer.backends import BackendOptions, make_backend
 from hamer_ros.hamer.loading import HamerOptions
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward
@@ -130,7 +131,7 @@ def test_results_that_are_not_finite_are_an_error(small_checkpoint, monkeypatch)
     content = torch.load(small_checkpoint)
     content["state_dict"]["backbone.blocks.0.mlp.fc1.bias"][3] = torch.inf
     torch.save(content, small_checkpoint)
-    with pytest.raises(BackendError, match="not finite"):
+    with pytest.raises(ConfigurationError, match="not finite"):
         make_backend(small_checkpoint, BackendOptions(precision="fp32"))
 
 
@@ -175,7 +176,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, backend, device, advi
     monkeypatch.delitem(sys.modules, f"hamer_ros.hamer.{module}", raising=False)
     monkeypatch.delattr(f"hamer_ros.hamer.{module}", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(BackendError, match=advice):
+    with pytest.raises(MissingFileError, match=advice):
         make_backend(tmp_path / "hamer.ckpt", BackendOptions(backend, device=device))
 
 
@@ -197,16 +198,26 @@ def gpus(monkeypatch):
 def test_no_gpu_where_one_was_asked_for(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", None)
-    with pytest.raises(BackendError, match="this build is for CPUs"):
+    with pytest.raises(ConfigurationError, match="this build is for CPUs"):
         choose_precision("auto", CUDA)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    with pytest.raises(BackendError, match=r"built for CUDA 13.0, .*nvidia-smi"):
+    monkeypatch.setattr(torch_backend, "has_driver", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"built for CUDA 13.0, .*no driver.*device:=cpu"):
         choose_precision("fp16", CUDA)
+
+
+def test_a_gpu_that_was_there_and_does_not_answer_is_a_failing_device(monkeypatch):
+    """Its driver is still there, and another process may find it well."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch_backend, "has_driver", lambda: True)
+    with pytest.raises(DeviceError, match="no GPU that answers; nvidia-smi"):
+        choose_precision("auto", CUDA)
 
 
 def test_a_gpu_that_is_not_there(gpus):
     present = r"cuda:2; present are: cuda:0 \(NVIDIA Toy\), cuda:1 \(NVIDIA Toy\)"
-    with pytest.raises(BackendError, match=present):
+    with pytest.raises(ConfigurationError, match=present):
         choose_precision("auto", Device("cuda", 2))
 
 
@@ -216,7 +227,7 @@ def test_the_precision_of_a_gpu(gpus, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (6, 1))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     assert choose_precision("auto", CUDA) == "fp32"
-    with pytest.raises(BackendError, match="NVIDIA Toy has no bf16"):
+    with pytest.raises(ConfigurationError, match="NVIDIA Toy has no bf16"):
         choose_precision("bf16", CUDA)
 
 
@@ -287,7 +298,7 @@ def test_results_do_not_change_when_the_next_ones_come(recording):
 
 def test_no_room_for_a_single_hand(recording):
     Recording.room = 0
-    with pytest.raises(BackendError, match=r"memory of cpu \(NVIDIA Toy\) does not suffice .*fp16"):
+    with pytest.raises(DeviceError, match=r"memory of cpu \(NVIDIA Toy\) does not suffice .*fp16"):
         CudaBackend(small_network(), torch.device("cpu"), "fp32")
 
 
@@ -312,8 +323,24 @@ def test_other_errors_of_the_gpu_are_not_taken_for_that(recording, monkeypatch):
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     monkeypatch.setattr(Recording, "__init__", fail)
-    with pytest.raises(RuntimeError, match="illegal memory access"):
+    with pytest.raises(DeviceError, match=r"^CUDA error: an illegal memory access"):
         CudaBackend(small_network(), torch.device("cpu"), "fp32")
+
+
+def test_a_gpu_that_is_lost_while_it_computes_is_a_failing_device(recording, monkeypatch):
+    def lost(_):
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+    backend = CudaBackend(small_network(), torch.device("cpu"), "fp32")
+    monkeypatch.setattr(Recording, "replay", lost)
+    with pytest.raises(DeviceError, match="unspecified launch failure"):
+        backend(crops(1))
+
+
+def test_an_error_of_ours_on_a_gpu_is_none_of_the_device(recording):
+    backend = CudaBackend(small_network(), torch.device("cpu"), "fp32")
+    with pytest.raises(ValueError, match="shape"):
+        backend(np.zeros((1, 3, 200, 256), np.float32))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
@@ -349,7 +376,7 @@ def test_the_recoverer_is_made_from_paths(data_folder, tmp_path):
 
 
 def test_missing_files_are_named(data_folder, tmp_path):
-    with pytest.raises(ValueError, match=r"'checkpoint'.*fetch_demo_data"):
+    with pytest.raises(ConfigurationError, match=r"checkpoint:=/path/to/_DATA.*fetch_demo_data"):
         make_recoverer("hamer")
     with pytest.raises(FileNotFoundError, match=r"MANO_RIGHT.pkl.*mano.is.tue.mpg.de"):
         make_recoverer("hamer", HamerOptions(str(data_folder)))

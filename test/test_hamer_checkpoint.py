@@ -18,12 +18,13 @@ import numpy as np
 import pytest
 
 from hamer_ros.bench.golden import weight
+from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
 
 torch = pytest.importorskip("torch")
 from hamer_ros.hamer.backbone import ViTConfig  # noqa: E402
-from hamer_ros.hamer.checkpoint import CheckpointError, load_network  # noqa: E402
+from hamer_ros.hamer.checkpoint import load_network  # noqa: E402
 from hamer_ros.hamer.decoder import DecoderConfig  # noqa: E402
-from hamer_ros.hamer.locate import MissingFileError, find_files  # noqa: E402
+from hamer_ros.hamer.locate import check_checkpoint, find_files  # noqa: E402
 from hamer_ros.hamer.network import HamerConfig, HamerNetwork  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
 
@@ -205,10 +206,10 @@ def test_every_difference_is_listed(tmp_path):
     del state["mano_head.deccam.bias"]
     state["backbone.extra"] = torch.zeros(2)
     state["backbone.last_norm.weight"] = torch.zeros(31)
-    state["mano_head.init_betas"] = torch.zeros(1, 10, dtype=torch.float16)
+    state["mano_head.init_betas"] = torch.zeros(1, 10, dtype=torch.int8)
     state["mano_head.decpose.bias"] = [0.0]
     path = checkpoint(tmp_path / "hamer.ckpt", state)
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(FileFormatError) as error:
         load_network(path, SMALL)
     text = str(error.value)
     assert text.startswith(f"{path}: 5 of its keys do not fit:")
@@ -216,7 +217,7 @@ def test_every_difference_is_listed(tmp_path):
         "mano_head.deccam.bias: found nothing, expected float32 (3,)",
         "backbone.extra: found float32 (2,), expected nothing",
         "backbone.last_norm.weight: found float32 (31,), expected float32 (32,)",
-        "mano_head.init_betas: found float16 (1, 10), expected float32 (1, 10)",
+        "mano_head.init_betas: found int8 (1, 10), expected float32 (1, 10)",
         "mano_head.decpose.bias: found a list, expected float32 (96,)",
     ):
         assert f"\n  {line}" in text
@@ -229,7 +230,7 @@ def test_a_transformer_of_another_size_is_called_that(tmp_path):
     )
     path = checkpoint(tmp_path / "hamer.ckpt", weights(other))
     match = r"hamer\.ckpt: its vision transformer has 3 blocks of width 16, expected 2 blocks of w"
-    with pytest.raises(CheckpointError, match=match) as error:
+    with pytest.raises(FileFormatError, match=match) as error:
         load_network(path, SMALL)
     assert "more" in str(error.value)
     assert len(str(error.value).splitlines()) < 20
@@ -258,7 +259,7 @@ def test_a_checkpoint_that_runs_code_is_refused_by_name(tmp_path, packages, func
         else:
             rest["hyper_parameters"] = CfgNode(MODEL=CfgNode(x=attack))
         path = checkpoint(tmp_path / "hamer.ckpt", state, **rest)
-        with pytest.raises(CheckpointError, match=rf"hamer\.ckpt: .*\.{function.__name__}, .* not"):
+        with pytest.raises(FileFormatError, match=rf"hamer\.ckpt: .*\.{function.__name__}, .* not"):
             load_network(path, SMALL)
         assert not mark.exists()
         torch.load(path, weights_only=False)
@@ -280,7 +281,7 @@ def test_a_torchscript_program_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("hamer/constants.pkl", pickle.dumps(()))
         archive.writestr("hamer/data.pkl", pickle.dumps({}))
-    with pytest.raises(CheckpointError, match=r"hamer\.ckpt: is a TorchScript program"):
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: is a TorchScript program"):
         load_network(path, SMALL)
 
 
@@ -289,7 +290,8 @@ def test_a_file_cut_short_is_refused(tmp_path, share):
     path = checkpoint(tmp_path / "hamer.ckpt", weights())
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(CheckpointError, match=r"hamer\.ckpt: not a checkpoint, or only the begin"):
+    kind = "the beginning of a .zip archive or PyTorch checkpoint" if share else "an empty file"
+    with pytest.raises(FileFormatError, match=rf"hamer\.ckpt: is {kind}.*: fetch it again"):
         load_network(path, SMALL)
 
 
@@ -298,18 +300,92 @@ def test_other_files_are_refused_with_their_path(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"hamer\.ckpt"):
         load_network(path, SMALL)
     path.write_text("<html>quota exceeded</html>")
-    with pytest.raises(CheckpointError, match=r"hamer\.ckpt: not a checkpoint"):
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: is a web page, not a checkpoint"):
         load_network(path, SMALL)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(CheckpointError, match=r"hamer\.ckpt: cannot be read as a checkpoint"):
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: is a \.zip archive, .*: unpack it"):
         load_network(path, SMALL)
-    torch.save(weights(), path)
-    with pytest.raises(CheckpointError, match=r"hamer\.ckpt: holds no 'state_dict'.*backbone"):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("hamer/data.pkl", b"\x80\x02nonsense")
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: cannot be read as a checkpoint"):
+        load_network(path, SMALL)
+    torch.save({"epoch": 3, "lr": 1e-4}, path)
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: holds no weights.*: epoch, lr$"):
         load_network(path, SMALL)
     torch.save([1], path)
-    with pytest.raises(CheckpointError, match=r"holds no 'state_dict'"):
+    with pytest.raises(FileFormatError, match=r"holds no weights.*: a list$"):
         load_network(path, SMALL)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: is a folder, not a checkpoint"):
+        load_network(path, SMALL)
+
+
+def test_a_path_may_be_written_as_in_a_shell(tmp_path, monkeypatch, expected):
+    checkpoint(tmp_path / "hamer.ckpt", weights())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for path in ("~/hamer.ckpt", "hamer.ckpt", f"{tmp_path}/hamer.ckpt/"):
+        assert_same(load_network(path, SMALL), expected)
+    with pytest.raises(MissingFileError, match=rf"^{tmp_path}/none\.ckpt: no such file"):
+        load_network("none.ckpt", SMALL)
+    with pytest.raises(MissingFileError, match=r"/~nobody-of-that-name/hamer\.ckpt: no "):
+        load_network("~nobody-of-that-name/hamer.ckpt", SMALL)
+
+
+def test_a_checkpoint_that_may_not_be_read_is_called_that(tmp_path, monkeypatch):
+    path = checkpoint(tmp_path / "hamer.ckpt", weights())
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read everything
+    with pytest.raises(ConfigurationError, match=r"hamer\.ckpt: may not be read"):
+        load_network(path, SMALL)
+
+
+# What others make of the official file
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module._orig_mod."])
+def test_weights_alone_and_with_the_prefix_of_a_wrapper_are_the_same(tmp_path, expected, prefix):
+    state = {prefix + key: value for key, value in weights().items()}
+    torch.save(state, tmp_path / "alone.pth")
+    assert_same(load_network(tmp_path / "alone.pth", SMALL), expected)
+    checkpoint(tmp_path / "hamer.ckpt", {**state, **EXTRA})
+    assert_same(load_network(tmp_path / "hamer.ckpt", SMALL), expected)
+
+
+def test_a_prefix_hides_no_difference(tmp_path):
+    state = {f"module.{key}": value for key, value in weights().items()}
+    del state["module.mano_head.deccam.bias"]
+    with pytest.raises(FileFormatError, match=r"\n  mano_head\.deccam\.bias: found nothing"):
+        load_network(checkpoint(tmp_path / "hamer.ckpt", state), SMALL)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_in_half_precision_are_widened(tmp_path, dtype):
+    state = {key: value.to(dtype) for key, value in weights().items()}
+    network = load_network(checkpoint(tmp_path / "hamer.ckpt", state), SMALL)
+    for key, value in network.state_dict().items():
+        assert value.dtype is torch.float32
+        assert torch.equal(value, weights()[key].to(dtype).float())
+
+
+def test_the_format_of_old_torch_is_read(tmp_path, expected):
+    path = tmp_path / "hamer.ckpt"
+    content = {"state_dict": collections.OrderedDict(weights()), "epoch": 3}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    assert path.read_bytes()[:2] == b"\x80\x02"
+    assert_same(load_network(path, SMALL), expected)
+
+
+def test_the_format_of_old_torch_runs_nothing_either(tmp_path):
+    path, mark = tmp_path / "hamer.ckpt", tmp_path / "ran"
+    content = {"state_dict": weights(), "x": Attack(os.system, f"touch {mark}")}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(FileFormatError, match=r"hamer\.ckpt: .*\.system, .* not loaded"):
+        load_network(path, SMALL)
+    assert not mark.exists()
+    torch.load(path, weights_only=False)
+    assert mark.exists(), "the attack is not one"
 
 
 def test_a_head_must_fit_its_backbone():
@@ -325,8 +401,13 @@ def test_safetensors(tmp_path, expected):
     path = tmp_path / "hamer.safetensors"
     save_file(weights(), path)
     assert_same(load_network(path, SMALL), expected)
+    save_file({f"model.{key}": value.half() for key, value in weights().items()}, path)
+    assert load_network(path, SMALL).backbone.pos_embed.dtype is torch.float32
+    # By its content: people rename files.
+    save_file(weights(), tmp_path / "hamer.ckpt")
+    assert_same(load_network(tmp_path / "hamer.ckpt", SMALL), expected)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match=r"hamer\.safetensors: not a complete"):
+    with pytest.raises(FileFormatError, match=r"hamer\.safetensors: not a complete"):
         load_network(path, SMALL)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"hamer\.safetensors"):
@@ -334,8 +415,9 @@ def test_safetensors(tmp_path, expected):
 
 
 def test_safetensors_without_the_package(tmp_path, monkeypatch):
+    (tmp_path / "hamer.safetensors").write_bytes((2).to_bytes(8, "little") + b'{"')
     monkeypatch.setitem(sys.modules, "safetensors", None)
-    with pytest.raises(ImportError, match="pip install safetensors"):
+    with pytest.raises(MissingFileError, match="pip install safetensors"):
         load_network(tmp_path / "hamer.safetensors", SMALL)
 
 
@@ -421,5 +503,28 @@ def test_files_are_found_in_the_folder_of_hamers_users_or_one_by_one(tmp_path):
     assert (found.checkpoint, found.mano) == (own, mano)
     found = find_files(checkpoint=own, mano=mano)
     assert (found.checkpoint, found.mano) == (own, mano)
-    with pytest.raises(ValueError, match=r"neither the path of 'mano' nor .*mpg\.de"):
+    with pytest.raises(ConfigurationError, match=r"mano:=/path/to/MANO_RIGHT\.pkl.*mpg\.de"):
         find_files(checkpoint=own)
+    with pytest.raises(ConfigurationError, match=r"checkpoint:=/path/to/_DATA.*geopavlakos"):
+        find_files(mano=mano)
+    # A folder near the one that is meant.
+    for folder in (tmp_path, data / "hamer_ckpts", ckpt.parent):
+        ckpt.rename(tmp_path / "kept")
+        with pytest.raises(MissingFileError, match=rf"hamer\.ckpt: no .*_DATA is {data}\."):
+            find_files(folder)
+        (tmp_path / "kept").rename(ckpt)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("hamer_demo_data.tar.gz", b"\x1f\x8b", r"is a \.tar\.gz .*tar -xf .* folder _DATA"),
+        ("hamer.ckpt", b"<!DOCTYPE html><html>", "is a web page, .*log in with a browser"),
+        ("hamer.ckpt", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS.*git lfs pull"),
+        ("hamer.ckpt", b"", "is an empty file"),
+    ],
+)  # fmt: skip
+def test_what_downloads_leave_under_its_name_is_named_without_torch(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileFormatError, match=rf"^{tmp_path}/{name}: .*{said}"):
+        check_checkpoint(tmp_path / name)

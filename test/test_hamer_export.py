@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import numpy as np
 import pytest
 
 from hamer_ros.bench.golden import mano_fields
 from hamer_ros.cli import main
-from hamer_ros.hamer.backends import BackendError, BackendOptions, make_backend
+from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
+from hamer_ros.hamer.backends import BackendOptions, make_backend
 from hamer_ros.hamer.difference import vertex_distances
 from hamer_ros.hamer.exported import exported_path
 from hamer_ros.hand_model.model import HandModel
@@ -23,7 +25,6 @@ from hamer_small import SMALL, crops, small_network  # noqa: E402
 from hamer_ros.bench.seeded import seeded_network  # noqa: E402
 from hamer_ros.hamer import export  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
-from hamer_ros.nets.session import NetError, ProviderError  # noqa: E402
 
 TWENTIETH_OF_A_MILLIMETRE = 5e-5
 
@@ -100,7 +101,7 @@ def test_a_file_of_its_own_is_found_again_elsewhere(checkpoint, tmp_path, monkey
     (tmp_path / "a").rename(tmp_path / "b")
     path = tmp_path / "b" / "net.onnx"
     assert ", fp16, cpu" in run_with(path).description
-    with pytest.raises(BackendError, match="exported in fp16, not in fp32"):
+    with pytest.raises(ConfigurationError, match="exported in fp16, not in fp32"):
         run_with(path, "fp32")
 
 
@@ -115,12 +116,31 @@ def test_a_wrong_export_is_not_stored(tmp_path, monkeypatch):
 def test_what_cannot_be_exported(tmp_path, capsys, monkeypatch):
     assert main(["export", "--checkpoint", str(tmp_path / "none.ckpt")]) == 1
     assert "none.ckpt" in capsys.readouterr().err
-    (tmp_path / "bad.ckpt").write_bytes(b"nothing")
+    (tmp_path / "bad.ckpt").write_bytes(b"\x80\x02.")
     assert main(["export", "--checkpoint", str(tmp_path / "bad.ckpt")]) == 1
     assert "not a checkpoint" in capsys.readouterr().err
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     assert main(["export", "--checkpoint", str(tmp_path / "bad.ckpt")]) == 1
     assert "pip install onnx onnxscript" in capsys.readouterr().err
+
+
+def test_what_is_wrong_with_the_file_is_said_before_packages_are_asked_for(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "hamer_ros.hamer.export")
+    monkeypatch.delattr("hamer_ros.hamer.export")
+    bundle = tmp_path / "hamer_demo_data.tar.gz"
+    bundle.write_bytes(b"\x1f\x8b")
+    for path, said in (
+        (tmp_path / "nope.ckpt", "nope.ckpt: no such file"),
+        (bundle, "give the folder _DATA"),
+    ):
+        assert main(["export", "--checkpoint", str(path)]) == 1
+        assert said in capsys.readouterr().err
+    (tmp_path / "whole.ckpt").write_bytes(b"\x80\x02.")
+    assert main(["export", "--checkpoint", str(tmp_path / "whole.ckpt")]) == 1
+    assert "pip install torch" in capsys.readouterr().err
 
 
 # What is asked for and what there is
@@ -130,14 +150,14 @@ def test_a_checkpoint_that_was_not_exported(checkpoint, tmp_path):
     other = tmp_path / "other.ckpt"
     other.write_bytes(b"another one")
     advice = f"hamer_ros export --checkpoint {other} --precision fp32"
-    with pytest.raises(BackendError, match=advice):
+    with pytest.raises(MissingFileError, match=advice):
         run_with(other)
 
 
 def test_precisions_and_devices_that_there_are_not(checkpoint):
-    with pytest.raises(BackendError, match="fp32 or fp16, not bf16"):
+    with pytest.raises(ConfigurationError, match="fp32 or fp16, not bf16"):
         run_with(checkpoint, "bf16")
-    with pytest.raises(BackendError, match="needs the device cuda"):
+    with pytest.raises(ConfigurationError, match="needs the device cuda"):
         run_with(checkpoint, backend="tensorrt")
 
 
@@ -149,7 +169,7 @@ def test_a_missing_provider_is_named(checkpoint, backend, provider):
     onnxruntime = pytest.importorskip("onnxruntime")
     if provider in onnxruntime.get_available_providers():
         pytest.skip(f"{provider} is there")
-    with pytest.raises(ProviderError, match=f"{provider}.*onnxruntime-gpu"):
+    with pytest.raises(ConfigurationError, match=f"{provider}.*onnxruntime-gpu"):
         run_with(checkpoint, "fp32", backend, "cuda")
 
 
@@ -173,8 +193,14 @@ def test_the_gpu_asked_for_is_the_gpu_used(checkpoint, monkeypatch, backend):
 
 def test_other_files_are_refused(checkpoint, tmp_path):
     path = tmp_path / "net.onnx"
-    path.write_bytes(b"not a net")
-    with pytest.raises(NetError, match=r"net.onnx: onnxruntime cannot load it on CPU"):
+    path.write_bytes(b"\x08\x07\x12 not a net")
+    with pytest.raises(FileFormatError, match=r"net.onnx: onnxruntime cannot load it on CPU"):
+        run_with(path)
+    path.write_bytes(b"<html>Sign in</html>")
+    with pytest.raises(FileFormatError, match=r"net.onnx: is a web page, not an ONNX net"):
+        run_with(path)
+    path.unlink()
+    with pytest.raises(MissingFileError, match=r"net.onnx: no such file"):
         run_with(path)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from hamer_ros.errors import ConfigurationError
 from hamer_ros.nets import store
 from hamer_ros.nets.pip import PipError
-from hamer_ros.nets.session import Net, ProviderError
+from hamer_ros.nets.session import Net
 
 
 @pytest.fixture
@@ -238,7 +239,7 @@ def test_the_cache_follows_the_users_environment(monkeypatch, tmp_path):
 
 def test_an_unavailable_provider_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(ProviderError) as error:
+    with pytest.raises(ConfigurationError) as error:
         Net(tmp_path / "no.onnx", ("CUDAExecutionProvider", "CPUExecutionProvider"))
     for part in ("CUDAExecutionProvider", "CPUExecutionProvider", "onnxruntime-gpu"):
         assert part in str(error.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import zipfile
 
 import numpy as np
 import onnxruntime
@@ -21,8 +22,10 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from robot import HANDS
 
+from hamer_ros.bench.golden import mano_fields
 from hamer_ros.demo.processes import free_domain
 from hamer_ros.detection.given import GivenDetector
+from hamer_ros.errors import DeviceError, MissingFileError
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.msg import HandBox, HandBoxes
 from hamer_ros.nets.store import nets_folder
@@ -183,7 +186,7 @@ def test_models_that_cannot_be_loaded_again_end_the_node_at_last(robot, monkeypa
     robot.node.start()
 
     def gone(_):
-        raise RuntimeError("CUDA error: device is lost")
+        raise DeviceError("CUDA error: device is lost")
 
     monkeypatch.setattr(robot.node, "_make_stages", gone)
     ended = []
@@ -250,7 +253,7 @@ def test_a_start_that_fails_is_tried_again(robot, monkeypatch, tmp_path):
 
 def test_a_gpu_that_is_not_there_at_the_start_ends_the_node_at_last(robot, monkeypatch):
     def gone(_):
-        raise RuntimeError("CUDA error: no device")
+        raise DeviceError("CUDA error: no device")
 
     ended = []
     robot.node._retry.timer_period_ns = 10**7
@@ -263,16 +266,118 @@ def test_a_gpu_that_is_not_there_at_the_start_ends_the_node_at_last(robot, monke
     assert robot.node.has_given_up
 
 
-def test_a_file_that_is_missing_ends_no_node(robot, monkeypatch):
-    def missing(_):
-        raise FileNotFoundError("hamer.ckpt: no such file")
+def errors(capfd) -> list[str]:
+    """What the log says of failed transitions."""
+    lines = capfd.readouterr().err.splitlines()
+    return [line for line in lines if "[ERROR]" in line and "configure failed" in line]
 
-    monkeypatch.setattr(robot.node, "_make_stages", missing)
-    robot.node.set_parameters([Parameter("device", value="cuda")])
+
+MISTAKES = {
+    "a device that onnxruntime does not have": (
+        {"device": "cuda"},
+        "onnxruntime cannot run on CUDAExecutionProvider",
+    ),
+    "no checkpoint": ({"estimator": "hamer"}, "checkpoint:=/path/to/_DATA"),
+    "a checkpoint that is not there": (
+        {"estimator": "hamer", "checkpoint": "/nowhere/hamer.ckpt", "mano": "{folder}/mano.npz"},
+        "/nowhere/hamer.ckpt: no such file",
+    ),
+    "a checkpoint that was not exported": (
+        {
+            "estimator": "hamer",
+            "backend": "onnxruntime",
+            "checkpoint": "{folder}/hamer.ckpt",
+            "mano": "{folder}/mano.npz",
+        },
+        "do so once with: hamer_ros export --checkpoint",
+    ),
+    "an archive for a checkpoint": (
+        {
+            "estimator": "hamer",
+            "checkpoint": "{folder}/hamer_demo_data.tar.gz",
+            "mano": "{folder}/mano.npz",
+        },
+        "give the folder _DATA that comes out of it",
+    ),
+    "a web page for MANO": (
+        {"estimator": "hamer", "checkpoint": "{folder}/hamer.ckpt", "mano": "{folder}/page.pkl"},
+        "page.pkl: is a web page",
+    ),
+    "a detector that needs a file": (
+        {
+            "estimator": "ensemble",
+            "detector": "onnx",
+            "detector_model": "~nobody-of-that-name/hands.onnx",
+        },
+        "hands.onnx: no such file",
+    ),
+    "models that do not go together": (
+        {"detector": "given", "estimator": "landmarks"},
+        "estimator landmarks needs detector landmarks",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_users_mistake_never_ends_the_node_and_is_said_once(robot, tmp_path, capfd, mistake):
+    values, said = MISTAKES[mistake]
+    if values.get("device") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has it")
+    with zipfile.ZipFile(tmp_path / "hamer.ckpt", "w") as archive:
+        archive.writestr("hamer/data.pkl", b"made up")
+    np.savez(tmp_path / "mano.npz", **mano_fields())
+    (tmp_path / "hamer_demo_data.tar.gz").write_bytes(b"\x1f\x8b")
+    (tmp_path / "page.pkl").write_text("<!DOCTYPE html>")
+    robot.node.set_parameters(
+        [Parameter(name, value=value.format(folder=tmp_path)) for name, value in values.items()]
+    )
     for _ in range(2 * repair.ATTEMPTS):
         robot.node.start()
     assert not robot.node.has_given_up
-    assert "hamer.ckpt: no such file; trying again" in robot.node._failure
+    assert robot.node.context.ok()
+    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert said in robot.node._failure
+    assert robot.node._failure.endswith("; trying again in 10 s")
+    assert len(errors(capfd)) == 1
+    robot.node.set_parameters(
+        [Parameter("estimator", value="landmarks"), Parameter("detector", value="landmarks"),
+         Parameter("device", value="cpu")]
+    )  # fmt: skip
+    robot.node.start()
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+
+
+def test_another_mistake_is_said_as_well(robot, capfd):
+    robot.node.set_parameters([Parameter("estimator", value="hamer")])
+    robot.node.start()
+    robot.node.set_parameters([Parameter("checkpoint", value="/nowhere/hamer.ckpt")])
+    robot.node.start()
+    robot.node.set_parameters([Parameter("mano", value="/nowhere/MANO_RIGHT.pkl")])
+    robot.node.start()
+    robot.node.start()
+    first, second = errors(capfd)
+    assert "checkpoint:=" in first
+    assert "/nowhere/hamer.ckpt: no such file" in second
+
+
+def test_a_file_that_was_removed_while_the_node_runs_is_waited_for(robot, monkeypatch):
+    monkeypatch.setattr(repair, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(repair, "LONGEST_PAUSE", 0.01)
+    with_detector(robot, monkeypatch, Failing(10**6))
+    robot.node.start()
+    attempts = []
+
+    def missing(_):
+        attempts.append(1)
+        raise MissingFileError("hamer.ckpt: no such file")
+
+    monkeypatch.setattr(robot.node, "_make_stages", missing)
+    assert robot.show(HANDS.rgb, robot.info(), lambda: len(attempts) > 2 * repair.ATTEMPTS)
+    assert not robot.node.has_given_up
+    assert "hamer.ckpt: no such file" in robot.node._configured.worker.trouble
+    with_detector(robot, monkeypatch, Failing(0))
+    robot.hands().clear()
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
 
 
 class Unused:

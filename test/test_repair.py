@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from hamer_ros.errors import ConfigurationError, DeviceError, FileFormatError, MissingFileError
 from hamer_ros.ros.repair import ATTEMPTS, FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Repair
 
-OUT_OF_MEMORY = RuntimeError("CUDA out of memory")
+OUT_OF_MEMORY = DeviceError("CUDA out of memory")
 
 
 def fail(repair: Repair, now: float, times: int = FAILURES) -> None:
@@ -52,12 +55,12 @@ def test_pauses_double_up_to_the_longest():
     assert pauses == [1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
 
 
-def test_loading_that_always_fails_is_hopeless_in_the_end():
+def test_a_device_that_always_fails_is_hopeless_in_the_end():
     repair = Repair()
     fail(repair, 0.0)
     for attempt in range(ATTEMPTS):
         assert not repair.is_hopeless
-        repair.loading_failed(OSError("no such device"), float(attempt))
+        repair.loading_failed(DeviceError("no such device"), float(attempt))
         assert "no such device" in repair.trouble
     assert repair.is_hopeless
 
@@ -67,6 +70,37 @@ def test_a_loading_that_succeeds_makes_hope_again():
     for _ in range(3):
         fail(repair, 0.0)
         for _ in range(ATTEMPTS - 1):
-            repair.loading_failed(OSError("gone"), 0.0)
+            repair.loading_failed(DeviceError("gone"), 0.0)
         repair.loaded()
+    assert not repair.is_hopeless
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        MissingFileError("hamer.ckpt: no such file"),
+        FileFormatError("hamer.ckpt: is a web page"),
+        ConfigurationError("device is cuda"),
+        ImportError("No module named 'torch'"),
+        OSError("Input/output error"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_a_person_can_put_right_is_waited_for(mistake):
+    repair = Repair()
+    fail(repair, 0.0)
+    for attempt in range(5 * ATTEMPTS):
+        repair.loading_failed(mistake, float(attempt))
+        assert not repair.is_hopeless
+    assert str(mistake) in repair.trouble
+    assert repair.is_due(5 * ATTEMPTS + LONGEST_PAUSE)
+
+
+def test_only_failures_of_the_device_in_a_row_are_hopeless():
+    repair = Repair()
+    fail(repair, 0.0)
+    for error in (DeviceError("gone"), MissingFileError("hamer.ckpt: no such file")):
+        for _ in range(ATTEMPTS - 1):
+            repair.loading_failed(error, 0.0)
+    repair.loading_failed(DeviceError("gone"), 0.0)
     assert not repair.is_hopeless

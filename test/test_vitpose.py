@@ -18,8 +18,8 @@ torch = pytest.importorskip("torch")
 from hamer_ros.detection.vitpose.detector import VitPoseDetector  # noqa: E402
 from hamer_ros.detection.vitpose.network import VitPoseConfig, VitPoseNetwork  # noqa: E402
 from hamer_ros.detection.vitpose.weights import IN_DATA_FOLDER, load_network  # noqa: E402
+from hamer_ros.errors import FileFormatError  # noqa: E402
 from hamer_ros.hamer.backbone import ViTConfig  # noqa: E402
-from hamer_ros.hamer.checkpoint import CheckpointError  # noqa: E402
 
 BOX = np.array([100.0, 40, 300, 440])
 SMALL = VitPoseConfig(ViTConfig(dim=32, depth=2, heads=4, mlp_dim=64), filters=8)
@@ -146,7 +146,7 @@ def test_every_difference_is_listed(weights, tmp_path):
     del state["keypoint_head.final_layer.bias"]
     state["keypoint_head.final_layer.weight"] = torch.zeros(17, 8, 1, 1)
     state["backbone.extra"] = torch.zeros(2)
-    with pytest.raises(CheckpointError) as error:
+    with pytest.raises(FileFormatError) as error:
         load_network(save(tmp_path / "wholebody.pth", state), SMALL)
     text = str(error.value)
     assert "wholebody.pth: 3 of its keys do not fit" in text
@@ -158,7 +158,7 @@ def test_every_difference_is_listed(weights, tmp_path):
 
     state = uncut(weights)
     del state["backbone.blocks.0.mlp.experts.5.bias"]
-    with pytest.raises(CheckpointError, match=r"no backbone\.blocks\.0\.mlp\.experts\.5\.bias"):
+    with pytest.raises(FileFormatError, match=r"no backbone\.blocks\.0\.mlp\.experts\.5\.bias"):
         load_network(save(tmp_path / "wholebody.pth", state), SMALL)
     with pytest.raises(FileNotFoundError, match=r"vitpose\+_huge.wholebody\.pth: no such file"):
         load_network(tmp_path)

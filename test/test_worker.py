@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
+from hamer_ros.errors import DeviceError, MissingFileError
 from hamer_ros.hands import AbandonedError
 from hamer_ros.ros import repair, worker
 from hamer_ros.ros.observations import Observations
@@ -19,7 +20,7 @@ from hamer_ros.ros.repair import ATTEMPTS, FAILURES
 from hamer_ros.ros.statistics import Statistics
 from hamer_ros.ros.worker import Report, Work, Worker
 
-OUT_OF_MEMORY = RuntimeError("CUDA out of memory")
+OUT_OF_MEMORY = DeviceError("CUDA out of memory")
 
 
 class Bench:
@@ -93,10 +94,20 @@ def test_a_worker_whose_frames_fail_loads_again_and_goes_on(bench):
 
 
 def test_images_that_come_while_models_are_broken_are_counted(bench):
-    bench.error, bench.load_error = OUT_OF_MEMORY, OSError("no device")
+    bench.error, bench.load_error = OUT_OF_MEMORY, DeviceError("no device")
     assert bench.feed_until(lambda: bench.dropped("models failed") > 0)
     assert bench.feed_until(bench.given_up.is_set)
     assert bench.loaded == ATTEMPTS
+
+
+def test_a_file_that_was_removed_meanwhile_is_waited_for(bench):
+    bench.error, bench.load_error = OUT_OF_MEMORY, MissingFileError("hamer.ckpt: no such file")
+    assert bench.feed_until(lambda: bench.loaded > 2 * ATTEMPTS)
+    assert "hamer.ckpt: no such file" in bench.worker.trouble
+    assert not bench.given_up.is_set()
+    bench.error = bench.load_error = None
+    assert bench.feed_until(lambda: bool(bench.done))
+    assert bench.worker.trouble == ""
 
 
 def test_images_are_no_reason_to_load_again(bench):
@@ -140,7 +151,7 @@ def test_a_worker_that_does_not_come_back_is_left_behind(bench, monkeypatch):
 def test_a_worker_that_was_left_behind_ends_no_node(bench, monkeypatch):
     """It comes back from the loading of models when others are in use already."""
     monkeypatch.setattr(worker, "PATIENCE", 0.1)
-    bench.error, bench.load_error = OUT_OF_MEMORY, OSError("no device")
+    bench.error, bench.load_error = OUT_OF_MEMORY, DeviceError("no device")
     assert bench.feed_until(lambda: bench.loaded == ATTEMPTS - 1)
     begun, hangs = threading.Event(), threading.Event()
     bench.stop_loading = lambda: (begun.set(), hangs.wait(20))

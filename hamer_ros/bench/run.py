@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hamer_ros.bench.records import BrokenPromiseError, Record, keep, table
-from hamer_ros.hamer.backends import BackendError
+from hamer_ros.errors import HamerRosError
 from hamer_ros.nets.device import Device
 
 AREAS = {
@@ -65,7 +65,7 @@ def main(area: str | None, out: Path, device: str = "cpu", extent: Extent = Exte
         except BrokenPromiseError as error:
             records += error.records
             broken.append(f"{name}: {error}")
-        except BackendError as error:
+        except HamerRosError as error:
             return _fail(str(error))
     keep(out / "bench.json", records)
     print(f"\n{table(records)}\n\nKept in {out / 'bench.json'}.")

@@ -11,6 +11,7 @@ from typing import Protocol
 from hamer_ros.detection.detector import DEFAULT_OPTIONS, DetectorOptions, LandmarkDetector
 from hamer_ros.detection.given import GivenDetector
 from hamer_ros.detection.onnx_boxes import OnnxDetector
+from hamer_ros.errors import ConfigurationError, MissingFileError
 from hamer_ros.hands import Detection, Frame
 from hamer_ros.nets.device import Provider
 from hamer_ros.nets.session import CPU
@@ -33,7 +34,7 @@ def _vitpose(options: DetectorOptions, providers: tuple[Provider, ...], threads:
     try:
         import torch  # noqa: F401, PLC0415 - an optional package
     except ImportError as error:
-        raise ImportError("the detector 'vitpose' needs torch: pip install torch") from error
+        raise MissingFileError("the detector 'vitpose' needs torch: pip install torch") from error
     from hamer_ros.detection.vitpose.detector import VitPoseDetector  # noqa: PLC0415
 
     return VitPoseDetector.load(options, providers, threads)
@@ -57,11 +58,11 @@ def make_detector(
     """Build the detector called ``name``.
 
     Raises:
-        ValueError: there is no such detector; the message lists those that exist.
-        NetsMissingError: its nets have not been fetched.
-        ProviderError: onnxruntime does not have one of ``providers``.
+        ConfigurationError: there is no such detector, which the message lists, or onnxruntime does
+            not have one of ``providers``.
+        MissingFileError: its nets have not been fetched, or a package is missing.
         Whatever else the detector's own ``load`` raises.
     """
     if name not in DETECTORS:
-        raise ValueError(f"no detector is called {name!r}; there are: {', '.join(DETECTORS)}")
+        raise ConfigurationError(f"detector is '{name}'; known are: {', '.join(DETECTORS)}")
     return DETECTORS[name](options, providers, threads)

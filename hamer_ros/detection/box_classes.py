@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
+from hamer_ros.errors import ConfigurationError
 from hamer_ros.hands import Side
 
 _LEFT = {"left", "l", "lh"}
@@ -13,14 +14,10 @@ _RIGHT = {"right", "r", "rh"}
 _HAND = {"hand", "hands", "palm"}
 
 
-class ClassesError(ValueError):
-    """It cannot be told which classes are hands; the text says what to set."""
-
-
 def parse_names(text: str) -> tuple[str, ...]:
     """Names of the classes as Ultralytics writes them into a file: "{0: 'hand', 1: ...}".
 
-    Raises ClassesError where the text is something else.
+    Raises ConfigurationError where the text is something else.
     """
     try:
         names = ast.literal_eval(text)
@@ -28,7 +25,7 @@ def parse_names(text: str) -> tuple[str, ...]:
             names = [names[i] for i in range(len(names))]
         return tuple(str(name) for name in names)
     except (ValueError, SyntaxError, KeyError, TypeError) as error:
-        raise ClassesError(
+        raise ConfigurationError(
             f"the file's metadata 'names' is no list of classes: {text[:80]!r}"
         ) from error
 
@@ -39,12 +36,12 @@ def hand_classes(names: Sequence[str] | None, n_classes: int | None) -> dict[int
     names: the names, where there are any; a word such as "left", "RH" or "hand" counts.
     n_classes: how many classes there are, where that is known; a single one is the hand, whatever
         its name.
-    Raises ClassesError.
+    Raises ConfigurationError.
     """
     if names is None and n_classes != 1:
-        raise ClassesError(
+        raise ConfigurationError(
             "the file does not name its classes; name them in their order, for example "
-            "classes: [left, right] or, where the net does not tell the sides, [hand]"
+            "detector_classes:=left,right or, where the net does not tell the sides, hand"
         )
     if names is None or len(names) == 1:
         return {0: _side(names[0]) if names else None}
@@ -54,7 +51,7 @@ def hand_classes(names: Sequence[str] | None, n_classes: int | None) -> dict[int
     }
     if not classes:
         listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-        raise ClassesError(
+        raise ConfigurationError(
             f"none of the classes is called left, right or hand: {listed}; name them in their "
             "order, a class that is no hand with any other word"
         )
@@ -64,7 +61,7 @@ def hand_classes(names: Sequence[str] | None, n_classes: int | None) -> dict[int
 def person_class(names: Sequence[str] | None) -> int:
     """Index of the class of people: by name, or the first one, as in COCO.
 
-    Raises ClassesError where there are names but none is "person".
+    Raises ConfigurationError where there are names but none is "person".
     """
     if names is None:
         return 0
@@ -72,7 +69,7 @@ def person_class(names: Sequence[str] | None) -> int:
     for word in ("person", "people", "human", "pedestrian"):
         if word in lower:
             return lower.index(word)
-    raise ClassesError(f"no class is called person: {', '.join(names[:10])}")
+    raise ConfigurationError(f"no class is called person: {', '.join(names[:10])}")
 
 
 def _side(name: str) -> Side | None:

@@ -13,15 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hamer_ros.detection.box_classes import ClassesError, parse_names
-from hamer_ros.detection.box_outputs import (
-    ScoredBoxes,
-    Style,
-    UnknownOutputsError,
-    decode,
-    recognise,
-)
+from hamer_ros.detection.box_classes import parse_names
+from hamer_ros.detection.box_outputs import ScoredBoxes, Style, decode, recognise
 from hamer_ros.detection.letterbox import Letterbox
+from hamer_ros.errors import ConfigurationError, FileFormatError
 from hamer_ros.nets.device import Provider
 from hamer_ros.nets.session import CPU, Net
 
@@ -31,10 +26,6 @@ OPEN_SIZE = 640
 BGR_MEAN = np.array([103.53, 116.28, 123.675], np.float32)
 BGR_STD = np.array([57.375, 57.12, 58.395], np.float32)
 """Of MMDetection's preprocessor, levels of 0 to 255."""
-
-
-class BoxNetError(ValueError):
-    """The file is not a net of boxes that is understood; the text names it and what it has."""
 
 
 class _DescribedNet(Net):
@@ -59,8 +50,8 @@ class BoxNet:
     path: the ONNX file.
     classes: names of its classes in their order; those in the file's metadata where empty.
 
-    Raises FileNotFoundError; BoxNetError where the input or the outputs are none of those that are
-    understood; ProviderError.
+    Raises FileFormatError where the input or the outputs are none of those that are understood,
+    ConfigurationError where the classes have to be named, and what `Net` raises.
     """
 
     def __init__(
@@ -70,16 +61,14 @@ class BoxNet:
         providers: tuple[Provider, ...] = CPU,
         threads: int = 1,
     ) -> None:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file")
         self._net = _DescribedNet(path, providers, threads)
         try:
             self.names = classes or _names(self._net.metadata)
             self._width, self._height = _input_size(self._net)
             outputs = self._net(np.zeros((1, 3, self._height, self._width), np.float32))
             self._style = recognise(outputs, self._n_named)
-        except (BoxNetError, ClassesError, UnknownOutputsError) as error:
-            raise BoxNetError(f"{path}: {error}") from error
+        except (ConfigurationError, FileFormatError) as error:
+            raise type(error)(f"{path}: {error}") from error
         self.n_classes = self._n_named
         if self.n_classes is None and self._style not in (Style.WITH_LABELS, Style.FINAL):
             self.n_classes = decode(self._style, outputs, None).scores.shape[1]
@@ -113,7 +102,7 @@ def _input_size(net: _DescribedNet) -> tuple[int, int]:
     is_image = len(shape) == 4 and (shape[0] in (1, None) or isinstance(shape[0], str))
     is_image = is_image and (shape[1] in (3, None) or isinstance(shape[1], str))
     if net.n_inputs != 1 or not is_image or net.input_type != "tensor(float)":
-        raise BoxNetError(
+        raise FileFormatError(
             f"it takes {net.n_inputs} input(s), the first {net.input_type} {shape}; understood is "
             "one image, float (1, 3, height, width)"
         )

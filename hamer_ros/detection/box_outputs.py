@@ -24,12 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hamer_ros.errors import FileFormatError
+
 MAX_FINAL = 1000
 """Boxes that are left after suppression at most; before it, an input of 320 pixels has 2100."""
-
-
-class UnknownOutputsError(ValueError):
-    """The outputs of a net are none of those that are understood; the text says what there is."""
 
 
 class Style(enum.Enum):
@@ -57,7 +55,7 @@ def recognise(outputs: Sequence[np.ndarray], n_classes: int | None) -> Style:
     """Which style the outputs have.
 
     n_classes: how many classes the net has, where that is known.
-    Raises UnknownOutputsError.
+    Raises FileFormatError.
     """
     shapes = [np.shape(output) for output in outputs]
     is_list = bool(shapes) and len(shapes[0]) == 3 and shapes[0][0] == 1
@@ -70,7 +68,7 @@ def recognise(outputs: Sequence[np.ndarray], n_classes: int | None) -> Style:
             return style
     found = ", ".join(f"{output.dtype} {np.shape(output)}" for output in outputs)
     classes = "" if n_classes is None else f" of {n_classes} classes"
-    raise UnknownOutputsError(
+    raise FileFormatError(
         f"the outputs{classes} are {found}; understood are: "
         + "; ".join(style.value for style in Style)
     )

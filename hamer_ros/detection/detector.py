@@ -114,7 +114,7 @@ class LandmarkDetector:
 
         Raises:
             NetsMissingError: the nets have not been fetched.
-            ProviderError: onnxruntime does not have one of ``providers``.
+            ConfigurationError: onnxruntime does not have one of ``providers``.
         """
         palm_nets = {net: Net(net_path(net.value), providers, threads) for net in PalmNet}
         landmark_net = Net(net_path("hand_landmark_full"), providers, threads)

@@ -8,17 +8,18 @@ else in a box has to do with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import numpy as np
 
-from hamer_ros.detection.box_classes import ClassesError, hand_classes
+from hamer_ros.detection.box_classes import hand_classes
 from hamer_ros.detection.box_follower import BoxFollower, SideLook
-from hamer_ros.detection.box_net import BoxNet, BoxNetError
+from hamer_ros.detection.box_net import BoxNet
 from hamer_ros.detection.box_outputs import ScoredBoxes
 from hamer_ros.detection.boxes import FoundBox, distinct_boxes
 from hamer_ros.detection.detector import DEFAULT_OPTIONS, DetectorOptions
 from hamer_ros.detection.side_look import SideByLandmarks
+from hamer_ros.errors import ConfigurationError
+from hamer_ros.file_kinds import absolute_path
 from hamer_ros.hands import Detection, Frame, Side
 from hamer_ros.nets.device import Provider
 from hamer_ros.nets.session import CPU
@@ -55,21 +56,22 @@ class OnnxDetector:
         """Build the detector with the net of ``options.model``.
 
         Raises:
-            ValueError: no path is given.
-            FileNotFoundError: there is no such file.
-            BoxNetError: it is no net of hands that is understood.
-            NetsMissingError: its classes do not tell the side, and the landmark net has not been
-                fetched.
-            ProviderError: onnxruntime does not have one of ``providers``.
+            ConfigurationError: no path is given, its classes have to be named, or onnxruntime does
+                not have one of ``providers``.
+            MissingFileError: there is no such file; or its classes do not tell the side, and the
+                landmark net has not been fetched.
+            FileFormatError: it is no net of hands that is understood.
         """
         if not options.model:
-            raise ValueError("the detector 'onnx' needs the path of a net that finds hands")
-        path = Path(options.model).expanduser()
+            raise ConfigurationError(
+                "the detector 'onnx' needs the path of a net that finds hands, in detector_model"
+            )
+        path = absolute_path(options.model)
         net = BoxNet(path, options.classes, providers, threads)
         try:
             classes = hand_classes(net.names, net.n_classes)
-        except ClassesError as error:
-            raise BoxNetError(f"{path}: {error}") from error
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error}") from error
         if None not in classes.values():
             return cls(net, classes, options)
         look = SideByLandmarks(providers, threads)

@@ -40,7 +40,7 @@ class SideByLandmarks:
 
         Raises:
             NetsMissingError: it has not been fetched.
-            ProviderError: onnxruntime does not have one of the providers.
+            ConfigurationError: onnxruntime does not have one of the providers.
         """
         return Net(net_path("hand_landmark_full"), self._providers, self._threads)
 

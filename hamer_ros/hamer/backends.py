@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hamer_ros.errors import ConfigurationError, MissingFileError
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.output import Backend
 from hamer_ros.nets.device import Device
@@ -25,10 +26,6 @@ from hamer_ros.nets.device import Device
 
 BACKENDS = ("torch", "onnxruntime", "tensorrt")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
-
-class BackendError(RuntimeError):
-    """The network cannot be run as asked for; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +50,20 @@ def make_backend(checkpoint: Path, options: BackendOptions) -> Backend:
         and may be the exported .onnx itself.
 
     Raises:
-        ValueError: an unknown backend or precision, or a file that is no checkpoint.
-        BackendError: a package, device or file is missing, or the memory does not suffice.
+        ConfigurationError: an unknown backend or precision, or one that the device or the file does
+            not have.
+        MissingFileError: a package, the checkpoint or its export is missing.
+        FileFormatError: the file is another one, or damaged.
+        DeviceError: the GPU fails or has no room.
     """
     for name, known in (("backend", BACKENDS), ("precision", PRECISIONS)):
         if (value := getattr(options, name)) not in known:
-            raise ValueError(f"{name} is '{value}'; known are: {', '.join(known)}")
+            raise ConfigurationError(f"{name} is '{value}'; known are: {', '.join(known)}")
     backend = _load(checkpoint, options)
     crop = np.random.default_rng(0).normal(size=(1, 3, SIZE, SIZE)).astype(np.float32)
     output = backend(crop)
     if not all(np.isfinite(values).all() for values in vars(output).values()):
-        raise BackendError(
+        raise ConfigurationError(
             f"{backend.description}: the network's results are not finite. In fp16 numbers beyond "
             "65504 overflow: choose the precision bf16 or fp32; in fp32 the weights are damaged"
         )
@@ -75,7 +75,7 @@ def _load(checkpoint: Path, options: BackendOptions) -> Backend:
         try:
             from hamer_ros.hamer.onnx_backend import OnnxBackend
         except ImportError as error:
-            raise BackendError(
+            raise MissingFileError(
                 f"backend '{options.backend}' needs onnxruntime ({error}): pip install "
                 f"{'onnxruntime' if options.device.kind == 'cpu' else 'onnxruntime-gpu'}"
             ) from error
@@ -83,7 +83,7 @@ def _load(checkpoint: Path, options: BackendOptions) -> Backend:
     try:
         from hamer_ros.hamer.torch_backend import load_torch_backend
     except ImportError as error:
-        raise BackendError(
+        raise MissingFileError(
             f"backend 'torch' needs PyTorch ({error}): pip install torch, or export the checkpoint "
             "on a machine that has it and choose the backend onnxruntime"
         ) from error

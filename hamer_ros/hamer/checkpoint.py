@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import pickle
 import types
-import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from os import PathLike
@@ -23,6 +22,19 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from hamer_ros.errors import FileFormatError, MissingFileError
+from hamer_ros.file_kinds import (
+    OLD_PYTORCH,
+    ONNX,
+    PYTORCH,
+    SAFETENSORS,
+    TORCHSCRIPT,
+    UNKNOWN,
+    absolute_path,
+    given_file,
+    refusal,
+    what_is,
+)
 from hamer_ros.hamer.network import HamerConfig, HamerNetwork
 from hamer_ros.restricted_pickle import Inert, RestrictedUnpickler
 
@@ -32,9 +44,15 @@ and the hand model, which is read from MANO's own file."""
 
 _MAX_LISTED = 12
 
+_ANCHOR = "backbone.pos_embed"
+"""Name of a weight that there is once in every network read here."""
 
-class CheckpointError(ValueError):
-    """The file is not a checkpoint of this network; the text names the file and what is wrong."""
+_WANTED = "a checkpoint of weights"
+
+_DETAILS = {
+    TORCHSCRIPT: "give the .ckpt that it was made from",
+    ONNX: "choose backend:=onnxruntime or tensorrt, which run it",
+}
 
 
 def load_network(path: str | PathLike[str], config: HamerConfig | None = None) -> HamerNetwork:
@@ -44,11 +62,13 @@ def load_network(path: str | PathLike[str], config: HamerConfig | None = None) -
 
     Returns the network on the CPU, float32, without gradients.
 
-    Raises FileNotFoundError; CheckpointError for a file of another kind, an incomplete one, one
-    that asks for code to be run, or keys that are missing, unexpected, or of another shape or type;
-    ImportError for .safetensors without that package.
+    Raises:
+        MissingFileError: there is no such file, or not the package that reads .safetensors.
+        ConfigurationError: the file may not be read.
+        FileFormatError: a file of another kind, an incomplete one, one that asks for code to be
+            run, or keys that are missing, unexpected, or of another shape or type.
     """
-    path = Path(path)
+    path = absolute_path(path)
     weights = {
         key: value
         for key, value in read_weights(path).items()
@@ -61,31 +81,56 @@ def load_network(path: str | PathLike[str], config: HamerConfig | None = None) -
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:
-    """What a file holds under 'state_dict', or a .safetensors as a whole, mapped into memory.
+    """The weights that a file holds, under 'state_dict' or as a whole, mapped into memory.
 
+    A prefix of all names that a wrapper of the network has left, such as ``module.``, is taken off.
     Raises as `load_network`, but for keys.
     """
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickled(path)
+    path = given_file(path, _WANTED)
+    kind = what_is(path)
+    if kind == SAFETENSORS or (kind == UNKNOWN and path.suffix == ".safetensors"):
+        return _without_prefix(_read_safetensors(path))
+    return _without_prefix(_read_pickled(path, kind))
 
 
 def fit(network: nn.Module, weights: Mapping[str, Any], path: Path) -> None:
     """Put weights into a network that was made on the meta device; no gradients from then on.
 
+    weights: those in half precision are widened.
     path: where the weights come from, for the message.
-    Raises CheckpointError where keys are missing, unexpected, or of another shape or type.
+    Raises FileFormatError where keys are missing, unexpected, or of another shape or type.
     """
     expected = network.state_dict()
+    weights = {key: _widened(value, expected.get(key)) for key, value in weights.items()}
     problems = list(_differences(weights, expected))
     if problems:
         listed = "\n  ".join(problems[:_MAX_LISTED])
         more = len(problems) - _MAX_LISTED
         rest = f"\n  and {more} more" if more > 0 else ""
-        raise CheckpointError(
+        raise FileFormatError(
             f"{path}: {_size_hint(weights, expected)}{len(problems)} of its keys do not fit:\n"
             f"  {listed}{rest}"
         )
     network.load_state_dict(weights, assign=True)
     network.requires_grad_(False).eval()
+
+
+def _widened(value: object, expected: torch.Tensor | None) -> object:
+    """Half precision as the network's own type; anything else as it is."""
+    if not isinstance(value, torch.Tensor) or expected is None:
+        return value
+    is_half = value.dtype in (torch.float16, torch.bfloat16)
+    return value.to(expected.dtype) if is_half and expected.is_floating_point() else value
+
+
+def _without_prefix(weights: Mapping[str, Any]) -> Mapping[str, Any]:
+    prefixes = {
+        str(key).removesuffix(_ANCHOR) for key in weights if str(key).endswith(f".{_ANCHOR}")
+    }
+    if len(prefixes) != 1 or _ANCHOR in weights:
+        return weights
+    (prefix,) = prefixes
+    return {str(key).removeprefix(prefix): value for key, value in weights.items()}
 
 
 def _differences(found: Mapping[str, Any], expected: Mapping[str, torch.Tensor]) -> Iterator[str]:
@@ -121,47 +166,59 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         from safetensors import SafetensorError  # noqa: PLC0415 - an optional package
         from safetensors.torch import load_file  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError(f"{path}: reading it needs `pip install safetensors`") from error
+        raise MissingFileError(f"{path}: reading it needs `pip install safetensors`") from error
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise CheckpointError(f"{path}: not a complete .safetensors file: {error}") from error
+        raise FileFormatError(f"{path}: not a complete .safetensors file: {error}") from error
 
 
-def _read_pickled(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(
-            f"{path}: not a checkpoint, or only the beginning of one: {path.stat().st_size} bytes "
-            "that are no zip archive, as torch writes; fetch it again"
-        )
-    with zipfile.ZipFile(path) as archive:
-        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            # torch.load would hand it to TorchScript, past our unpickler.
-            raise CheckpointError(f"{path}: is a TorchScript program, not a checkpoint")
+def _read_pickled(path: Path, kind: str) -> Mapping[str, Any]:
+    # A TorchScript program would be run by torch.load, past our unpickler.
+    if kind not in (PYTORCH, OLD_PYTORCH):
+        raise refusal(path, _WANTED, _DETAILS.get(kind, ""))
     try:
         content = torch.load(
             path,
             map_location="cpu",
-            mmap=True,
+            mmap=kind == PYTORCH,
             weights_only=False,  # the unpickler that is given here restricts more
             pickle_module=_PICKLE_MODULE,
         )
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise FileFormatError(f"{path}: {error}") from error
     # What torch and pickle raise for damaged files depends on where the damage is.
     except Exception as error:
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {error!r}") from error
+        raise FileFormatError(f"{path}: cannot be read as a checkpoint: {error!r}") from error
     weights = content.get("state_dict") if isinstance(content, dict) else None
+    # Or they were saved alone.
+    if weights is None and isinstance(content, dict) and _has_tensor(content):
+        weights = content
     if not isinstance(weights, dict) or isinstance(weights, Inert):
-        found = ", ".join(map(str, content)) if isinstance(content, dict) else type(content)
-        raise CheckpointError(f"{path}: holds no 'state_dict' of weights; it holds: {found}")
+        raise FileFormatError(
+            f"{path}: holds no weights, neither as 'state_dict' nor as a whole; it holds: "
+            f"{_contents(content)}"
+        )
     return weights
+
+
+def _has_tensor(content: Mapping[Any, Any]) -> bool:
+    return any(isinstance(value, torch.Tensor) for value in content.values())
+
+
+def _contents(content: object) -> str:
+    if not isinstance(content, dict):
+        return f"a {type(content).__name__}"
+    names = [str(key) for key in content]
+    return ", ".join(names[:_MAX_LISTED]) + (", ..." if len(names) > _MAX_LISTED else "")
 
 
 def _rebuild_tensor(*arguments: Any) -> torch.Tensor:
     return torch._utils._rebuild_tensor_v2(*arguments)
+
+
+def _rebuild_oldest_tensor(*arguments: Any) -> torch.Tensor:
+    return torch._utils._rebuild_tensor(*arguments)
 
 
 def _rebuild_parameter(data: torch.Tensor, *_: object) -> torch.Tensor:
@@ -195,6 +252,7 @@ _INERT_NAMES = (
 class _CheckpointUnpickler(RestrictedUnpickler):
     KNOWN: ClassVar[dict[str, Any]] = {
         "collections.OrderedDict": OrderedDict,
+        "torch._utils._rebuild_tensor": _rebuild_oldest_tensor,
         "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
         "torch._utils._rebuild_parameter": _rebuild_parameter,
         **dict.fromkeys(_INERT_NAMES, Inert),
@@ -206,7 +264,11 @@ class _CheckpointUnpickler(RestrictedUnpickler):
         return Inert if package in _INERT_PACKAGES else super().find_class(module, name)
 
 
+def _load(file: Any, **options: Any) -> Any:
+    return _CheckpointUnpickler(file, **options).load()
+
+
 _PICKLE_MODULE = types.SimpleNamespace(
-    __name__="hamer_ros.hamer.checkpoint", Unpickler=_CheckpointUnpickler
+    __name__="hamer_ros.hamer.checkpoint", Unpickler=_CheckpointUnpickler, load=_load
 )
 """What `torch.load` takes its unpickler from."""

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from hamer_ros.hamer.backends import BackendError
+from hamer_ros.errors import DeviceError
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.network import HamerNetwork
 from hamer_ros.hamer.output import Check, HamerOutput, no_check
+from hamer_ros.nets.failures import device_errors
 
 BATCHES = (8, 4, 2, 1)
 """Numbers of crops that graphs are recorded for; the largest first, so that the others fit into the
@@ -30,7 +31,7 @@ class CudaBackend:
     """Takes a network to the GPU and records it for every size of `BATCHES` that there is room for.
 
     Raises:
-        BackendError: the memory of the GPU does not suffice, even for a single crop.
+        DeviceError: the GPU fails, or its memory does not suffice even for a single crop.
     """
 
     def __init__(self, network: HamerNetwork, device: torch.device, precision: str) -> None:
@@ -38,15 +39,16 @@ class CudaBackend:
         # Convolutions in fp32, like the first layer, would be computed in tf32: three digits.
         torch.backends.cudnn.allow_tf32 = False
         try:
-            self._network = network.eval().to(device)
-            with torch.cuda.device(device), torch.inference_mode():
-                self._stream = torch.cuda.Stream(device)
-                self._input = torch.zeros(BATCHES[0], 3, SIZE, SIZE, device=device)
-                self._graphs = self._record()
-        except RuntimeError as error:
+            with device_errors():
+                self._network = network.eval().to(device)
+                with torch.cuda.device(device), torch.inference_mode():
+                    self._stream = torch.cuda.Stream(device)
+                    self._input = torch.zeros(BATCHES[0], 3, SIZE, SIZE, device=device)
+                    self._graphs = self._record()
+        except DeviceError as error:
             if not _is_out_of_memory(error):
                 raise
-            raise BackendError(
+            raise DeviceError(
                 f"the memory of {device} ({name}) does not suffice for the network in {precision}: "
                 f"{error}. Free some (nvidia-smi tells what holds it), or choose the precision fp16"
             ) from error
@@ -61,12 +63,13 @@ class CudaBackend:
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
         """The hands of crops (B, 3, 256, 256) float32, normalised.
 
-        More than the largest graph takes are several runs.
+        More than the largest graph takes are several runs.  Raises DeviceError where the GPU fails.
         """
         packed = np.empty((len(crops), _WIDTH), np.float32)
         for first, last, size in chunks(len(crops), self._graphs):
             check()
-            packed[first:last] = self._run(crops[first:last], size)
+            with device_errors():
+                packed[first:last] = self._run(crops[first:last], size)
         return _unpack(packed)
 
     def _run(self, crops: np.ndarray, size: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hamer_ros.errors import HamerRosError, MissingFileError
 from hamer_ros.hamer.checkpoint import load_network
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.difference import vertex_distances
@@ -37,8 +38,8 @@ LIMITS = {"fp32": 5e-5, "fp16": 2e-3}
 _PACKAGES = ("onnx", "onnxscript")
 
 
-class ExportError(RuntimeError):
-    """The export cannot be made, or is not what torch computes; nothing was put in place."""
+class ExportError(HamerRosError):
+    """The export is not what torch computes; nothing was put in place."""
 
 
 def export_checkpoint(
@@ -56,13 +57,13 @@ def export_checkpoint(
     progress: is given one line of text for each step.
 
     Raises:
-        ExportError: packages are missing, or the result was wrong.
-        MissingFileError: there is no such file.
-        CheckpointError, ImportError: as `load_network`.
+        ExportError: the result was wrong.
+        MissingFileError: there is no such file, or packages are missing.
+        FileFormatError: as `load_network`.
     """
-    if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
-        raise ExportError(f"exporting needs more packages: pip install {' '.join(missing)}")
     checkpoint = find_checkpoint(checkpoint)
+    if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
+        raise MissingFileError(f"exporting needs more packages: pip install {' '.join(missing)}")
     path = exported_path(checkpoint, precision) if output is None else output
     if output is None and path.is_file():
         progress(f"The checkpoint has been exported in {precision} before: {path}")

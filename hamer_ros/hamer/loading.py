@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from hamer_ros.file_kinds import absolute_path
 from hamer_ros.hamer.backends import BackendOptions, make_backend
-from hamer_ros.hamer.locate import HamerFiles, find_files
+from hamer_ros.hamer.locate import HamerFiles, check_checkpoint, find_files
 from hamer_ros.hamer.recoverer import HamerRecoverer
 from hamer_ros.hand_model.mano_pickle import load_mano
-from hamer_ros.hand_model.model import HandModel
 from hamer_ros.nets.device import Device
 
 
@@ -35,20 +34,20 @@ def load_recoverer(options: HamerOptions) -> HamerRecoverer:
 
     Raises:
         MissingFileError: a file is not there; the text says where to get it.
-        ValueError: an unknown choice, or a file of another kind.
-        BackendError: as `make_backend`.
-        ProviderError: onnxruntime cannot use the device.
+        FileFormatError: a file of another kind, or a damaged one.
+        ConfigurationError: an unknown choice, or one that cannot be had here.
+        DeviceError: the GPU fails or has no room.
     """
     files = _find(options)
+    check_checkpoint(files.checkpoint)
     # The small file first: what is wrong with it shows before the large one is read.
-    is_archive = files.mano.suffix == ".npz"
-    model = HandModel.load(files.mano) if is_archive else load_mano(files.mano)
+    model = load_mano(files.mano)
     how = BackendOptions(options.backend, options.precision, Device.parse(options.device))
     return HamerRecoverer(make_backend(files.checkpoint, how), model)
 
 
 def _find(options: HamerOptions) -> HamerFiles:
     mano = options.mano or None
-    if options.checkpoint and Path(options.checkpoint).expanduser().is_dir():
+    if options.checkpoint and absolute_path(options.checkpoint).is_dir():
         return find_files(data=options.checkpoint, mano=mano)
     return find_files(checkpoint=options.checkpoint or None, mano=mano)

@@ -6,6 +6,21 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from hamer_ros.errors import ConfigurationError, MissingFileError
+from hamer_ros.file_kinds import (
+    OLD_PYTORCH,
+    ONNX,
+    PICKLE,
+    PYTORCH,
+    SAFETENSORS,
+    UNKNOWN,
+    absolute_path,
+    given_file,
+    is_archive,
+    refusal,
+    what_is,
+)
+
 IN_DATA_FOLDER = {
     "checkpoint": Path("hamer_ckpts", "checkpoints", "hamer.ckpt"),
     "mano": Path("data", "mano", "MANO_RIGHT.pkl"),
@@ -23,8 +38,21 @@ _SOURCES = {
 }
 
 
-class MissingFileError(FileNotFoundError):
-    """A file is not where it was looked for; the text says where that was and where to get it."""
+_WANTED = {"checkpoint": "HaMeR's checkpoint", "mano": "MANO's right hand"}
+
+_UNNAMED = {
+    "checkpoint": (
+        "the parameter 'checkpoint' is empty: set it to HaMeR's folder _DATA "
+        "(checkpoint:=/path/to/_DATA) or to the file itself (checkpoint:=/path/to/hamer.ckpt)"
+    ),
+    "mano": (
+        "the parameter 'mano' is empty, and 'checkpoint' is not the folder _DATA that would hold "
+        "the file: set mano:=/path/to/MANO_RIGHT.pkl"
+    ),
+}
+
+_CHECKPOINTS = (PYTORCH, OLD_PYTORCH, SAFETENSORS, ONNX, PICKLE, UNKNOWN)
+"""Kinds of files of which the reader tells more, if they are not checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +73,10 @@ def find_files(
 ) -> HamerFiles:
     """Find both files, each at its own path or else in a folder ``_DATA`` as HaMeR's users have it.
 
-    Raises MissingFileError for a file that is not there, ValueError where neither its path nor the
-    folder is given.
+    Raises:
+        MissingFileError: a file is not there.
+        ConfigurationError: neither its path nor the folder is given, or it may not be read.
+        FileFormatError: a path is that of a folder.
     """
     return HamerFiles(_find("checkpoint", checkpoint, data), _find("mano", mano, data))
 
@@ -54,19 +84,48 @@ def find_files(
 def find_checkpoint(path: str | PathLike[str]) -> Path:
     """The checkpoint: the file of that path, or the one in a folder ``_DATA``.
 
-    Raises MissingFileError.
+    Raises as `find_files`.
     """
-    path = Path(path).expanduser()
+    path = absolute_path(path)
     return _find("checkpoint", None, path) if path.is_dir() else _find("checkpoint", path, None)
 
 
-def _find(name: str, single: str | PathLike[str] | None, data: str | PathLike[str] | None) -> Path:
-    if single is None and data is None:
-        raise ValueError(
-            f"neither the path of '{name}' nor HaMeR's folder _DATA is given. {_SOURCES[name]}"
+def check_checkpoint(path: Path) -> None:
+    """Look at the first bytes of a checkpoint: cheaper than to import what reads it.
+
+    Raises FileFormatError for what can be no checkpoint, such as the archive that holds it.
+    """
+    kind = what_is(path)
+    if is_archive(kind):
+        raise refusal(
+            path,
+            "HaMeR's checkpoint",
+            f"unpack it{_command(path)} and give the folder _DATA that comes out of it, "
+            "checkpoint:=/path/to/_DATA",
         )
-    path = Path(data or "") / IN_DATA_FOLDER[name] if single is None else Path(single)
-    path = path.expanduser()
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file. {_SOURCES[name]}")
-    return path
+    if kind not in _CHECKPOINTS:
+        raise refusal(path, "HaMeR's checkpoint")
+
+
+def _command(archive: Path) -> str:
+    return f" (tar -xf {archive})" if ".tar" in archive.suffixes or archive.suffix == ".tgz" else ""
+
+
+def _find(name: str, single: str | PathLike[str] | None, data: str | PathLike[str] | None) -> Path:
+    if single is not None:
+        return given_file(single, _WANTED[name], _SOURCES[name])
+    if data is None:
+        raise ConfigurationError(f"{_UNNAMED[name]}. {_SOURCES[name]}")
+    folder = absolute_path(data)
+    path = folder / IN_DATA_FOLDER[name]
+    if folder.is_dir() and not path.exists():
+        raise MissingFileError(f"{path}: no such file{_other_folder(folder)}. {_SOURCES[name]}")
+    return given_file(path, _WANTED[name], _SOURCES[name])
+
+
+def _other_folder(folder: Path) -> str:
+    """Which folder is meant, where one near it holds the files."""
+    for near in (folder / "_DATA", *folder.parents[:3]):
+        if any((near / path).exists() for path in IN_DATA_FOLDER.values()):
+            return f"; HaMeR's folder _DATA is {near}"
+    return ""

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from hamer_ros.hamer.backends import BackendError, BackendOptions
+from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
+from hamer_ros.hamer.backends import BackendOptions
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.exported import EXPORT_COMMAND, INPUT, METADATA, exported_path
 from hamer_ros.hamer.output import Check, HamerOutput, no_check
@@ -24,15 +25,14 @@ class OnnxBackend:
     path: the .onnx.  providers: onnxruntime's, the preferred one first.
 
     Raises:
-        BackendError: another kind of file.
-        NetError: onnxruntime cannot load it.
-        ProviderError: onnxruntime does not have one of the providers.
+        FileFormatError: another kind of file.
+        And what `Net` raises.
     """
 
     def __init__(self, path: Path, providers: tuple[Provider, ...], where: str) -> None:
         self._net = Net(path, providers, threads=0)
         if METADATA not in self._net.metadata:
-            raise BackendError(f"{path} was not made by `{EXPORT_COMMAND}`")
+            raise FileFormatError(f"{path} was not made by `{EXPORT_COMMAND}`")
         self.precision = self._net.metadata[METADATA]
         self.description = f"onnxruntime {onnxruntime.__version__}, {self.precision}, {where}"
 
@@ -41,13 +41,16 @@ class OnnxBackend:
         """Load the export of a checkpoint from the cache, or an .onnx as it is.
 
         Raises:
-            BackendError: it was not exported, or in another precision.
+            MissingFileError: it was not exported.
+            ConfigurationError: it was exported in another precision, or there is no such precision
+                or device.
+            And what the class raises.
         """
         device, precision = options.device, options.precision
         if precision == "bf16":
-            raise BackendError(f"backend '{options.backend}' runs fp32 or fp16, not bf16")
+            raise ConfigurationError(f"backend '{options.backend}' runs fp32 or fp16, not bf16")
         if options.backend == "tensorrt" and device.kind != "cuda":
-            raise BackendError("backend 'tensorrt' needs the device cuda")
+            raise ConfigurationError("backend 'tensorrt' needs the device cuda")
         given = checkpoint.suffix == ".onnx"
         if precision == "auto" and (not given or options.backend == "tensorrt"):
             precision = "fp32" if device.kind == "cpu" else "fp16"
@@ -56,7 +59,7 @@ class OnnxBackend:
         else:
             path = exported_path(checkpoint, precision)
             if not path.is_file():
-                raise BackendError(
+                raise MissingFileError(
                     f"{checkpoint} has not been exported in {precision}; do so once with: "
                     f"{EXPORT_COMMAND} --checkpoint {checkpoint} --precision {precision}"
                 )
@@ -65,7 +68,9 @@ class OnnxBackend:
         else:
             backend = cls(path, _plain(device), str(device))
         if precision not in ("auto", backend.precision):
-            raise BackendError(f"{path} was exported in {backend.precision}, not in {precision}")
+            raise ConfigurationError(
+                f"{path} was exported in {backend.precision}, not in {precision}"
+            )
         return backend
 
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:

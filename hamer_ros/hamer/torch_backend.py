@@ -9,13 +9,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from hamer_ros.errors import ConfigurationError, DeviceError
 from hamer_ros.hamer.backbone import checked
-from hamer_ros.hamer.backends import BackendError, BackendOptions
+from hamer_ros.hamer.backends import BackendOptions
 from hamer_ros.hamer.checkpoint import load_network
 from hamer_ros.hamer.cuda_backend import CudaBackend
 from hamer_ros.hamer.network import HamerNetwork
 from hamer_ros.hamer.output import Backend, Check, HamerOutput, no_check
 from hamer_ros.nets.device import Device
+from hamer_ros.nets.gpu import has_driver
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -43,8 +45,9 @@ def load_torch_backend(checkpoint: Path, options: BackendOptions) -> Backend:
     """Load a checkpoint for the device and precision asked for.
 
     Raises:
-        BackendError: no such device, or too little memory on it.
-        CheckpointError, FileNotFoundError, ImportError: as `load_network`.
+        ConfigurationError: no such device or precision.
+        DeviceError: the GPU is lost, or has too little memory.
+        MissingFileError, FileFormatError: as `load_network`.
     """
     precision = choose_precision(options.precision, options.device)
     return put_on(load_network(checkpoint), precision, options.device)
@@ -54,19 +57,22 @@ def choose_precision(precision: str, device: Device) -> str:
     """The precision meant by ``auto``, or the one given where the device has it.
 
     Raises:
-        BackendError: no such device, or none that computes so.
+        ConfigurationError: no such device, or none that computes so.
+        DeviceError: the GPU is lost.
     """
     if device.kind == "cpu":
         if precision != "auto":
             return precision
         return "bf16" if bf16_is_fast() else "fp32"
-    _check_cuda(device)
+    check_cuda(device)
     if precision == "auto":
         # As fast as bf16 and eight times finer; the network was trained in it.
         capability = torch.cuda.get_device_capability(device.index)
         return "fp16" if capability >= _HAS_FAST_FP16 else "fp32"
     if precision == "bf16" and not _has_bf16(device):
-        raise BackendError(f"{_gpu_name(device.index)} has no bf16; choose the precision fp16")
+        raise ConfigurationError(
+            f"{_gpu_name(device.index)} has no bf16; choose the precision fp16"
+        )
     return precision
 
 
@@ -74,7 +80,7 @@ def put_on(network: HamerNetwork, precision: str, device: Device) -> Backend:
     """Convert a network, in place, and make it ready to run on a device.
 
     Raises:
-        BackendError: too little memory there.
+        DeviceError: too little memory there.
     """
     set_precision(network, DTYPES[precision])
     if device.kind == "cuda":
@@ -121,21 +127,33 @@ def _has_bf16(device: Device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _check_cuda(device: Device) -> None:
+def check_cuda(device: Device) -> None:
+    """Ask torch whether it has a GPU.
+
+    Raises:
+        ConfigurationError: this torch, this machine or this number has none.
+        DeviceError: there is a driver, but no GPU that answers.
+    """
     if not torch.cuda.is_available():
-        reason = (
-            "this build is for CPUs; install one for CUDA (https://pytorch.org/get-started)"
-            if torch.version.cuda is None
-            else f"it is built for CUDA {torch.version.cuda}, but there is no GPU or no driver for "
-            "one; nvidia-smi tells which"
-        )
-        raise BackendError(
-            f"device is {device}, but torch {torch.__version__} has no GPU: {reason}"
+        what = f"device is {device}, but torch {torch.__version__} has no GPU"
+        if torch.version.cuda is None:
+            raise ConfigurationError(
+                f"{what}: this build is for CPUs; install one for CUDA "
+                "(https://pytorch.org/get-started), or choose device:=cpu"
+            )
+        if not has_driver():
+            raise ConfigurationError(
+                f"{what}: it is built for CUDA {torch.version.cuda}, but there is no driver for "
+                "one; install NVIDIA's, or choose device:=cpu"
+            )
+        raise DeviceError(
+            f"{what}: it is built for CUDA {torch.version.cuda} and there is a driver, but no GPU "
+            "that answers; nvidia-smi tells more"
         )
     count = torch.cuda.device_count()
     if device.index >= count:
         present = ", ".join(f"cuda:{i} ({_gpu_name(i)})" for i in range(count))
-        raise BackendError(f"device is {device}; present are: {present}")
+        raise ConfigurationError(f"device is {device}; present are: {present}")
 
 
 def _gpu_name(index: int) -> str:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from hamer_ros.errors import ConfigurationError
+
 Provider: TypeAlias = "str | tuple[str, dict[str, str]]"
 """An execution provider of onnxruntime, with or without its options."""
 
@@ -29,11 +31,11 @@ class Device:
         """Read ``cpu``, ``cuda`` or ``cuda:N``.
 
         Raises:
-            ValueError: anything else.
+            ConfigurationError: anything else.
         """
         match = re.fullmatch(r"(cpu|cuda)(?:(?<=cuda):(\d+))?", text)
         if match is None:
-            raise ValueError(f"device is '{text}'; known are: cpu, cuda, cuda:N")
+            raise ConfigurationError(f"device is '{text}'; known are: cpu, cuda, cuda:N")
         return cls(match[1], int(match[2] or 0))
 
     def __str__(self) -> str:

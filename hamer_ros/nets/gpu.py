@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from hamer_ros.errors import DeviceError
 from hamer_ros.nets.device import Device
+from hamer_ros.nets.failures import device_errors
 
 DRIVER = "libcuda.so.1"
 """NVIDIA's driver, which torch and onnxruntime both go through."""
@@ -29,11 +31,20 @@ class GpuMemory:
     torch: float | None
 
 
+def has_driver() -> bool:
+    """Whether this machine has NVIDIA's driver: without it there is no GPU that could be lost."""
+    try:
+        ctypes.CDLL(DRIVER)
+    except OSError:
+        return False
+    return True
+
+
 def gpu_memory(device: Device) -> GpuMemory | None:
     """Ask the driver; None for a CPU, and where there is no driver.
 
     Raises:
-        RuntimeError: the GPU does not answer.
+        DeviceError: the GPU does not answer.
     """
     if device.kind != "cuda":
         return None
@@ -53,7 +64,9 @@ def release_gpu_memory(device: Device) -> None:
     """Give back what torch keeps for later, once nothing refers to it any more."""
     torch = sys.modules.get("torch")
     if device.kind == "cuda" and torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        # A GPU that is lost holds nothing any more; whoever computes on it next is told so.
+        with suppress(DeviceError), device_errors():
+            torch.cuda.empty_cache()
 
 
 @contextmanager
@@ -75,4 +88,4 @@ def _context(driver: ctypes.CDLL, index: int) -> Iterator[None]:
 
 def _call(driver: ctypes.CDLL, name: str, *arguments: object) -> None:
     if code := getattr(driver, name)(*arguments):
-        raise RuntimeError(f"{name} fails with CUDA error {code}")
+        raise DeviceError(f"{name} fails with CUDA error {code}")

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
+from hamer_ros.errors import (
+    ConfigurationError,
+    DeviceError,
+    FileFormatError,
+    HamerRosError,
+    MissingFileError,
+)
+from hamer_ros.file_kinds import ONNX, UNKNOWN, given_file, refusal, what_is
 from hamer_ros.nets.device import CPU_PROVIDER, Provider
+from hamer_ros.nets.failures import device_errors, is_device_failure
 
 CPU: tuple[str, ...] = (CPU_PROVIDER,)
 
 CHECK_EVERY = 0.02
 """Seconds between two questions whether the result of a long run is still wanted."""
-
-
-class ProviderError(RuntimeError):
-    """An execution provider was asked for that this onnxruntime does not have."""
-
-
-class NetError(RuntimeError):
-    """A file is not a net that onnxruntime can load; the text names it and says what to do."""
 
 
 class Net:
@@ -37,13 +39,16 @@ class Net:
         threads: CPU threads of one run; 0 takes all cores.
 
     Raises:
-        ProviderError: a provider is not available.
-        NetError: the file is damaged, or the device has no room for it.
+        MissingFileError: there is no such file, or no onnxruntime.
+        ConfigurationError: a provider is not available, or has no GPU of that number.
+        FileFormatError: the file is damaged or something else; the text says what it is.
+        DeviceError: the GPU fails or has no room.
     """
 
     def __init__(self, path: Path, providers: tuple[Provider, ...] = CPU, threads: int = 1) -> None:
         names = tuple(p if isinstance(p, str) else p[0] for p in providers)
         check_providers(names)
+        path = given_file(path, "an ONNX net")
         import onnxruntime  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
@@ -52,20 +57,21 @@ class Net:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=list(providers)
+                # Or else what a GPU cannot load is loaded on the CPU in silence.
+                str(path),
+                options,
+                providers=list(providers),
+                enable_fallback=0,
             )
         # Its exceptions have no common class but this.
         except Exception as error:
-            raise NetError(
-                f"{path}: onnxruntime cannot load it on {', '.join(names)}: {error}. If the file "
-                "is damaged, remove it and get it again; the nets in the cache come back with: "
-                "hamer_ros fetch-models"
-            ) from error
-        # Or else a run that fails on a GPU is repeated on the CPU in silence, as are all after it.
+            raise _why_not_loaded(path, names, error) from error
+        # The same for runs, in versions that do not take it from the above.
         self._session.disable_fallback()
         # onnxruntime drops a provider whose libraries do not load and only warns about it.
         check_providers(names, self._session.get_providers())
         self._input = self._session.get_inputs()[0].name
+        self._edge = nullcontext if set(names) <= {CPU_PROVIDER} else device_errors
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -73,8 +79,12 @@ class Net:
         return self._session.get_modelmeta().custom_metadata_map
 
     def __call__(self, value: np.ndarray) -> list[np.ndarray]:
-        """Run the net on its input (float32, the net's own shape); its outputs in order."""
-        return self._session.run(None, {self._input: value})
+        """Run the net on its input (float32, the net's own shape); its outputs in order.
+
+        Raises DeviceError where the GPU fails.
+        """
+        with self._edge():
+            return self._session.run(None, {self._input: value})
 
     def run_while_wanted(self, value: np.ndarray, check: Callable[[], None]) -> list[np.ndarray]:
         """Run a net that takes long; whatever ``check`` raises on the way ends it.
@@ -97,7 +107,8 @@ class Net:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            return self._session.run(None, {self._input: value}, options)
+            with self._edge():
+                return self._session.run(None, {self._input: value}, options)
         except Exception:
             check()
             raise
@@ -107,16 +118,44 @@ class Net:
 
 
 def check_providers(providers: tuple[str, ...], available: list[str] | None = None) -> None:
-    """Raise ProviderError unless every one of ``providers`` is available to onnxruntime."""
+    """Ask onnxruntime whether it has all of ``providers``, unless what is available is given.
+
+    Raises:
+        MissingFileError: there is no onnxruntime.
+        ConfigurationError: one is not available.
+    """
     if available is None:
-        import onnxruntime  # noqa: PLC0415
+        try:
+            import onnxruntime  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingFileError(
+                f"nets need onnxruntime ({error}): pip install "
+                f"{'onnxruntime' if set(providers) <= {CPU_PROVIDER} else 'onnxruntime-gpu'}"
+            ) from error
 
         available = onnxruntime.get_available_providers()
     missing = [p for p in providers if p not in available]
     if missing:
-        raise ProviderError(
+        raise ConfigurationError(
             f"onnxruntime cannot run on {', '.join(missing)}; available here: "
             f"{', '.join(available)}. An NVIDIA GPU needs `pip install onnxruntime-gpu` in place "
             "of onnxruntime, CUDA and cuDNN libraries that it can load, and in cuda:N a number of "
-            "`nvidia-smi -L`."
+            "`nvidia-smi -L`; without one choose device:=cpu"
         )
+
+
+def _why_not_loaded(path: Path, providers: tuple[str, ...], error: Exception) -> HamerRosError:
+    """What to tell of onnxruntime's failure to load a file that is there."""
+    # The path may hold any words.
+    said = str(error).replace(str(path), path.name)
+    where = f"{path}: onnxruntime cannot load it on {', '.join(providers)}: {said}"
+    if "Invalid device ID" in said:
+        return ConfigurationError(f"{where}. In cuda:N N is a number of `nvidia-smi -L`")
+    if set(providers) > {CPU_PROVIDER} and is_device_failure(error):
+        return DeviceError(f"{where}. `nvidia-smi` tells whether the GPU answers and has room")
+    if (kind := what_is(path)) not in (ONNX, UNKNOWN):
+        return refusal(path, "an ONNX net")
+    return FileFormatError(
+        f"{where}. It is damaged or has parts that this onnxruntime does not know "
+        f"({kind}): get it again; the nets in the cache come back with: hamer_ros fetch-models"
+    )

@@ -62,7 +62,7 @@ class NetDamagedError(FileFormatError):
     """A net in the cache is not what was once stored there."""
 
 
-class FetchError(HamerRosError, RuntimeError):
+class FetchError(HamerRosError):
     """The nets could not be fetched; the message says what to do."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from hamer_ros.errors import ConfigurationError
 from hamer_ros.hamer.loading import HamerOptions, load_recoverer
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Detection, Frame, Hand
@@ -57,9 +58,9 @@ def make_recoverer(name: str, options: HamerOptions = DEFAULT_OPTIONS) -> Recove
     options: of ``hamer``; ``landmarks`` has none.
 
     Raises:
-        ValueError: no such recoverer; the message lists those there are.
+        ConfigurationError: no such recoverer; the message lists those there are.
         And what its maker raises: that of ``hamer`` is `load_recoverer`.
     """
     if name not in RECOVERERS:
-        raise ValueError(f"estimator is '{name}'; known are: {', '.join(RECOVERERS)}")
+        raise ConfigurationError(f"estimator is '{name}'; known are: {', '.join(RECOVERERS)}")
     return RECOVERERS[name](options)

@@ -26,7 +26,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from hamer_ros.detection import Detector
-from hamer_ros.errors import HamerRosError
+from hamer_ros.errors import DeviceError, HamerRosError
 from hamer_ros.hands import Side
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
@@ -56,6 +56,7 @@ NOT_WORKING = "not working"
 
 RETRY_AFTER = 10.0
 """Seconds after which a start that has failed is tried again: files are brought, GPUs come back."""
+RETRYING = f"; trying again in {RETRY_AFTER:g} s"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class HamerNode(LifecycleNode):
         self._retry = self.create_timer(RETRY_AFTER, self._start_again, clock=steady)
         self._retry.cancel()
         self._failed_starts = 0
-        self._may_be_gpu = False
+        self._device_failed = False
         self._state = "unconfigured"
         self._track_numbers = count(1)
         self._enabled = True
@@ -113,9 +114,12 @@ class HamerNode(LifecycleNode):
             try:
                 self._configured = self._set_up(undo)
             except Exception as error:
-                self._state, self._failure = "unconfigured", f"configure failed: {error}"
-                self._may_be_gpu = not isinstance(error, (ImportError, OSError, ValueError))
-                self.get_logger().error(self._failure)
+                failure = f"configure failed: {error}"
+                # Said once, however often it is tried again.
+                if self._failure != failure + RETRYING:
+                    self.get_logger().error(failure)
+                self._state, self._failure = "unconfigured", failure
+                self._device_failed = isinstance(error, DeviceError)
                 return TransitionCallbackReturn.FAILURE
         self._state, self._failure = "inactive", ""
         return TransitionCallbackReturn.SUCCESS
@@ -166,19 +170,18 @@ class HamerNode(LifecycleNode):
     def start(self) -> None:
         """Configure and activate, as a lifecycle manager would, and again where it fails.
 
-        Not for ever where the GPU may be the cause rather than a file, a parameter or a package: a
+        Not for ever where the GPU is the cause rather than a file, a parameter or a package: a
         process in which CUDA did not begin well never gets another chance.
         """
         if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self._failed_starts = 0
             self.trigger_activate()
             return
-        on_gpu = str(self.get_parameter("device").value).startswith("cuda")
-        self._failed_starts = self._failed_starts + 1 if on_gpu and self._may_be_gpu else 0
+        self._failed_starts = self._failed_starts + 1 if self._device_failed else 0
         if self._failed_starts >= ATTEMPTS:
             self._give_up()
         else:
-            self._failure += f"; trying again in {RETRY_AFTER:g} s"
+            self._failure += RETRYING
             self._retry.reset()
 
     def _start_again(self) -> None:
@@ -352,7 +355,10 @@ class HamerNode(LifecycleNode):
 
     def _give_up(self) -> None:
         """End the process, for only a new one may do better; any thread."""
-        self.get_logger().fatal("the models cannot be loaded: the node ends itself")
+        self.get_logger().fatal(
+            f"the GPU has failed {ATTEMPTS} times in a row: the node ends itself, for only a new "
+            "process may find it well again"
+        )
         self._has_given_up = True
         self.context.try_shutdown()
 

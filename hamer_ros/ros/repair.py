@@ -1,10 +1,14 @@
 """When the models are loaded again because frames fail.
 
 A GPU runs out of memory, is reset, or falls off the bus: then every frame fails from one moment on.
-Loading anew puts right what a process can put right by itself.
+Loading anew puts right what a process can put right by itself.  Where it is a file, a parameter or
+a package that keeps the models from being loaded, a new process would do no better: then the person
+who puts it right is waited for.
 """
 
 from __future__ import annotations
+
+from hamer_ros.errors import DeviceError
 
 FAILURES = 3
 """Frames in a row that fail before the models are loaded again: one may be an accident."""
@@ -13,8 +17,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds before the models are loaded again; doubled each time until a frame succeeds."""
 
 ATTEMPTS = 6
-"""Loadings in a row that fail, in about a minute, before the node gives up.  A process that has
-lost its CUDA context never gets another; a new process does."""
+"""Loadings in a row that fail for the device, in about a minute, before the node gives up.  A
+process that has lost its CUDA context never gets another; a new process does."""
 
 
 class Repair:
@@ -35,7 +39,7 @@ class Repair:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether loading has failed so often that only a new process may help."""
+        """Whether the device has failed so often that only a new process may help."""
         return self._in_vain >= ATTEMPTS
 
     def is_due(self, now: float) -> bool:
@@ -57,8 +61,8 @@ class Repair:
         self._failures, self._in_vain, self._due = 0, 0, None
 
     def loading_failed(self, error: Exception, now: float) -> None:
-        """The models could not be loaded."""
-        self._in_vain += 1
+        """The models could not be loaded; only a DeviceError is a reason to give up."""
+        self._in_vain = self._in_vain + 1 if isinstance(error, DeviceError) else 0
         self._wait(f"the models cannot be loaded: {error}", now)
 
     def _wait(self, what: str, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hamer_ros.detection import Detector, DetectorOptions, make_detector
+from hamer_ros.errors import ConfigurationError
 from hamer_ros.hamer.loading import HamerOptions
 from hamer_ros.nets.device import Device
 from hamer_ros.recovery import Recoverer, make_recoverer
@@ -13,11 +14,11 @@ def make_stages(parameters: Parameters) -> tuple[Detector, Recoverer]:
     """Load what finds hands and what recovers them.
 
     Raises:
-        ValueError: the two do not go together.
+        ConfigurationError: the two do not go together.
         And what `make_detector` and `make_recoverer` raise.
     """
     if parameters.estimator == "landmarks" and parameters.detector != "landmarks":
-        raise ValueError(
+        raise ConfigurationError(
             f"detector is '{parameters.detector}', which finds boxes; estimator landmarks "
             "needs detector landmarks"
         )

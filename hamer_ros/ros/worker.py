@@ -30,7 +30,7 @@ class Work:
     process: makes messages of an image; raises FrameRejectedError where the image cannot be used,
         and AbandonedError where the function that it is given says that nobody waits for it.
     load_again: puts new models in the place of those that fail.
-    give_up: is called when loading has failed too often.
+    give_up: is called when the device has failed too often while models were loaded.
     """
 
     is_idle: Callable[[], bool]

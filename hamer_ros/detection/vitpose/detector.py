@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from hamer_ros.detection.box_classes import ClassesError, person_class
+from hamer_ros.detection.box_classes import person_class
 from hamer_ros.detection.box_follower import BoxFollower
-from hamer_ros.detection.box_net import BoxNet, BoxNetError
+from hamer_ros.detection.box_net import BoxNet
 from hamer_ros.detection.box_outputs import ScoredBoxes
 from hamer_ros.detection.boxes import SAME_IOU, distinct_boxes, suppress
 from hamer_ros.detection.detector import DEFAULT_OPTIONS, DetectorOptions
@@ -18,9 +17,13 @@ from hamer_ros.detection.vitpose.crops import cut_crops, person_window
 from hamer_ros.detection.vitpose.heat_maps import HANDS, decode, merge_mirrored, person_hands
 from hamer_ros.detection.vitpose.network import VitPoseNetwork
 from hamer_ros.detection.vitpose.weights import load_network
+from hamer_ros.errors import ConfigurationError
+from hamer_ros.file_kinds import absolute_path
 from hamer_ros.hamer.backbone import checked
+from hamer_ros.hamer.torch_backend import check_cuda
 from hamer_ros.hands import Detection, Frame
-from hamer_ros.nets.device import CUDA_PROVIDER, Provider
+from hamer_ros.nets.device import CUDA_PROVIDER, Device, Provider
+from hamer_ros.nets.failures import device_errors
 from hamer_ros.nets.session import CPU
 
 MIN_PERSON_SCORE = 0.5
@@ -59,24 +62,31 @@ class VitPoseDetector:
         """Build the detector with the files of the options, on the GPU where providers have CUDA.
 
         Raises:
-            ValueError: a path is not given.
-            FileNotFoundError: there is no such file.
-            BoxNetError: ``options.model`` is no net of people that is understood.
-            CheckpointError: ``options.vitpose`` is not the weights of ViTPose+.
-            ProviderError: onnxruntime does not have one of ``providers``.
+            ConfigurationError: a path is not given, or onnxruntime or torch does not have what
+                ``providers`` ask for.
+            MissingFileError: there is no such file.
+            FileFormatError: ``options.model`` is no net of people that is understood, or
+                ``options.vitpose`` is not the weights of ViTPose+.
+            DeviceError: the GPU fails or has no room.
         """
         if not options.model or not options.vitpose:
-            raise ValueError(
+            raise ConfigurationError(
                 "the detector 'vitpose' needs the path of an ONNX net that finds people and that "
-                "of ViTPose's wholebody.pth, which HaMeR's fetch_demo_data.sh brings"
+                "of ViTPose's wholebody.pth, which HaMeR's fetch_demo_data.sh brings: "
+                "detector_model:=/path/to/people.onnx checkpoint:=/path/to/_DATA"
             )
-        path = Path(options.model).expanduser()
+        path = absolute_path(options.model)
+        device = _torch_device(providers)
+        if device.type == "cuda":
+            check_cuda(Device("cuda", device.index))
         people = BoxNet(path, options.classes, providers, threads)
         try:
             person = person_class(people.names)
-        except ClassesError as error:
-            raise BoxNetError(f"{path}: {error}") from error
-        network = load_network(options.vitpose).to(_torch_device(providers))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error}") from error
+        network = load_network(options.vitpose)
+        with device_errors():
+            network.to(device)
         return cls(people, person, network, options)
 
     def reset(self) -> None:
@@ -110,7 +120,8 @@ class VitPoseDetector:
     def _heat_maps(self, crops: np.ndarray, frame: Frame) -> np.ndarray:
         """(B, 3, 256, 192) normalised -> (B, 42, 64, 48) of both hands."""
         maps = []
-        with torch.inference_mode(), checked(self._network.backbone, frame.check_wanted):
+        watched = checked(self._network.backbone, frame.check_wanted)
+        with device_errors(), torch.inference_mode(), watched:
             # One after the other, so that the memory that is needed does not grow with the people.
             for crop in torch.from_numpy(crops).to(self._device):
                 seen = self._network(torch.stack([crop, crop.flip(2)]))

@@ -17,7 +17,9 @@ from typing import Any
 import torch
 
 from hamer_ros.detection.vitpose.network import VitPoseConfig, VitPoseNetwork
-from hamer_ros.hamer.checkpoint import CheckpointError, fit, read_weights
+from hamer_ros.errors import FileFormatError
+from hamer_ros.file_kinds import absolute_path
+from hamer_ros.hamer.checkpoint import fit, read_weights
 
 IN_DATA_FOLDER = Path("vitpose_ckpts", "vitpose+_huge", "wholebody.pth")
 """Where HaMeR's own scripts put the file under their folder ``_DATA``."""
@@ -37,10 +39,10 @@ def load_network(path: str | PathLike[str], config: VitPoseConfig | None = None)
 
     Returns the network on the CPU, float32, without gradients.
 
-    Raises FileNotFoundError; CheckpointError for a file of another kind, an incomplete one, one
+    Raises MissingFileError; FileFormatError for a file of another kind, an incomplete one, one
     that asks for code to be run, or keys that are missing, unexpected, or of another shape or type.
     """
-    path = Path(path).expanduser()
+    path = absolute_path(path)
     if path.is_dir():
         path = path / IN_DATA_FOLDER
     weights = read_weights(path)
@@ -61,7 +63,7 @@ def whole_body_part(weights: Mapping[str, Any], path: Path) -> dict[str, Any]:
         elif ".mlp.fc2." in key:
             expert = key.replace(".fc2.", f".experts.{WHOLE_BODY_EXPERT}.")
             if expert not in weights:
-                raise CheckpointError(f"{path}: has experts, but no {expert}")
+                raise FileFormatError(f"{path}: has experts, but no {expert}")
             cut[key] = torch.cat([value, weights[expert]])
         elif not key.startswith(("keypoint_head.", "associate_keypoint_heads.")) and (
             ".mlp.experts." not in key
