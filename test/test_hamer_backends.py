@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from hamer_ros.bench.golden import MEAN, STD, mano_fields, recorded
-from hamer_ros.errors import ConfigurationError, DeviceError, MissingFileError
+from hamer_ros.errors import ConfigurationError, DeviceError, FileFormatError, MissingFileError
 from hamer_ros.hamer.backends import BackendOptions, make_backend
 from hamer_ros.hamer.loading import HamerOptions
 from hamer_ros.hand_model.model import HandModel
@@ -378,6 +378,14 @@ def test_the_recoverer_is_made_from_paths(data_folder, tmp_path):
 def test_missing_files_are_named(data_folder, tmp_path):
     with pytest.raises(ConfigurationError, match=r"checkpoint:=/path/to/_DATA.*fetch_demo_data"):
         make_recoverer("hamer")
+    bundle = tmp_path / "hamer_demo_data.tar.gz"
+    bundle.write_bytes(b"\x1f\x8b")
+    with pytest.raises(FileFormatError, match=r"hamer_demo_data.tar.gz: .*give the folder _DATA"):
+        make_recoverer("hamer", HamerOptions(str(bundle)))
+    exported = tmp_path / "hamer.onnx"
+    exported.write_bytes(b"\x08\x07\x12\x07pytorch")
+    with pytest.raises(FileFormatError, match=r"hamer.onnx: is an ONNX.*backend:=onnxruntime"):
+        make_recoverer("hamer", HamerOptions(str(exported), str(tmp_path / "mano.npz")))
     with pytest.raises(FileNotFoundError, match=r"MANO_RIGHT.pkl.*mano.is.tue.mpg.de"):
         make_recoverer("hamer", HamerOptions(str(data_folder)))
     with pytest.raises(FileNotFoundError, match=r"nowhere.*fetch_demo_data"):

@@ -99,6 +99,11 @@ def test_a_file_of_its_own_is_found_again_elsewhere(checkpoint, tmp_path, monkey
     export.export_network(small_network(), "fp16", tmp_path / "a" / "net.onnx", 256, lambda _: None)
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["net.onnx", "net.onnx.data"]
     (tmp_path / "a").rename(tmp_path / "b")
+    weights = tmp_path / "b" / "net.onnx.data"
+    weights.rename(tmp_path / "kept")
+    with pytest.raises(MissingFileError, match=rf"^{weights}: no such file"):
+        run_with(tmp_path / "b" / "net.onnx")
+    (tmp_path / "kept").rename(weights)
     path = tmp_path / "b" / "net.onnx"
     assert ", fp16, cpu" in run_with(path).description
     with pytest.raises(ConfigurationError, match="exported in fp16, not in fp32"):

@@ -40,8 +40,8 @@ def hand_classes(names: Sequence[str] | None, n_classes: int | None) -> dict[int
     """
     if names is None and n_classes != 1:
         raise ConfigurationError(
-            "the file does not name its classes; name them in their order, for example "
-            "detector_classes:=left,right or, where the net does not tell the sides, hand"
+            "the file does not name its classes; name them in their order in detector_classes, for "
+            "example left,right or, where the net does not tell the sides, hand"
         )
     if names is None or len(names) == 1:
         return {0: _side(names[0]) if names else None}

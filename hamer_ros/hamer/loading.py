@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hamer_ros.file_kinds import absolute_path
 from hamer_ros.hamer.backends import BackendOptions, make_backend
-from hamer_ros.hamer.locate import HamerFiles, check_checkpoint, find_files
+from hamer_ros.hamer.locate import HamerFiles, check_checkpoint, find_checkpoint, find_files
 from hamer_ros.hamer.recoverer import HamerRecoverer
 from hamer_ros.hand_model.mano_pickle import load_mano
 from hamer_ros.nets.device import Device
@@ -38,8 +38,10 @@ def load_recoverer(options: HamerOptions) -> HamerRecoverer:
         ConfigurationError: an unknown choice, or one that cannot be had here.
         DeviceError: the GPU fails or has no room.
     """
+    if options.checkpoint:
+        # An archive of everything is to be called that before MANO is missed.
+        check_checkpoint(find_checkpoint(options.checkpoint))
     files = _find(options)
-    check_checkpoint(files.checkpoint)
     # The small file first: what is wrong with it shows before the large one is read.
     model = load_mano(files.mano)
     how = BackendOptions(options.backend, options.precision, Device.parse(options.device))

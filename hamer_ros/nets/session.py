@@ -153,6 +153,9 @@ def _why_not_loaded(path: Path, providers: tuple[str, ...], error: Exception) ->
         return ConfigurationError(f"{where}. In cuda:N N is a number of `nvidia-smi -L`")
     if set(providers) > {CPU_PROVIDER} and is_device_failure(error):
         return DeviceError(f"{where}. `nvidia-smi` tells whether the GPU answers and has room")
+    weights = path.with_name(f"{path.name}.data")
+    if "external data" in said.lower() and not weights.exists():
+        return MissingFileError(f"{weights}: no such file; {path.name} holds no weights without it")
     if (kind := what_is(path)) not in (ONNX, UNKNOWN):
         return refusal(path, "an ONNX net")
     return FileFormatError(
