@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from hamer_ros.demo.orientation import UPRIGHT, orientation_of
+from hamer_ros.ros.stretch import Stretch
 
 RATE = 30.0
 """Frames per second of a source that has no rate of its own."""
@@ -26,9 +27,6 @@ STILL_SECONDS = 3.0
 
 LIVE_SECONDS = 10.0
 """For how long a live camera is played."""
-
-_STRETCHED = (0.5, 99.5)
-"""Percentiles of a picture of more than 8 bits that become black and white."""
 
 _VIDEO_TURNS = {90: 6, 180: 3, 270: 8}
 """Degrees by which FFmpeg turns a video's frames clockwise -> Exif's orientation."""
@@ -135,14 +133,15 @@ def _decoded(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
 
 
 def _eight_bits(image: np.ndarray) -> np.ndarray:
-    """The same picture as uint8; cameras of 10 to 14 bits leave most of 16 unused."""
+    """The same picture as uint8, as the node shows images of more bits."""
     if image.dtype == np.uint8:
         return image
-    values = image.astype(np.float32)
-    seen = values[np.isfinite(values)]
-    low, high = np.percentile(seen, _STRETCHED) if seen.size else (0.0, 1.0)
-    stretched = (values - low) * (255.0 / max(high - low, 1e-9))
-    return np.clip(np.nan_to_num(stretched), 0, 255).astype(np.uint8)
+    if image.dtype != np.uint16:
+        seen = image[np.isfinite(image)].astype(np.float64)
+        low, high = (seen.min(), seen.max()) if seen.size else (0.0, 0.0)
+        values = np.nan_to_num(image.astype(np.float64), nan=low, posinf=high, neginf=low)
+        image = ((values - low) * (65535 / max(high - low, 1e-9))).astype(np.uint16)
+    return Stretch()(image)
 
 
 def _folder(path: Path, rate: float | None, seconds: float | None) -> Source:
