@@ -23,7 +23,8 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,6 +69,16 @@ class TrackState(enum.IntEnum):
     TRACKED = 2
     COASTED = 3
     LOST = 4
+
+
+class Remark(NamedTuple):
+    """Something odd about an image that was accepted all the same.
+
+    subject: a few constant words, to be counted under.  text: what it is, with its values.
+    """
+
+    subject: str
+    text: str
 
 
 class AbandonedError(Exception):
@@ -169,6 +180,33 @@ class Detection:
 
 
 @dataclass(frozen=True)
+class SharedErrors:
+    """How far a recoverer's hands are off in many joints and many images alike.
+
+    Residuals do not show such errors, least of all those of a hand that was fitted to the very
+    keypoints that it is compared with, and neither more joints nor more images average them out.
+    So a recoverer states them, as standard deviations, for a hand that is seen whole; 0 is none.
+
+    tilt: of the rotation about each axis across the viewing ray, radians.
+    roll: of the rotation about the ray, radians.
+    shift: of the wrist along each axis across the ray, as a share of the hand's length.
+    reach: of the distance where the hand's length is known, relative: what the other errors do to
+        how large the hand looks.
+    known_noise: residuals' worth of trust in the noise that the placement expects of keypoints and
+        joints, against what the residuals say; 0 believes the residuals alone.
+    """
+
+    tilt: float = 0.0
+    roll: float = 0.0
+    shift: float = 0.0
+    reach: float = 0.0
+    known_noise: float = 0.0
+
+
+NO_SHARED_ERRORS = SharedErrors()
+
+
+@dataclass(frozen=True)
 class Hand:
     """The shape and pose of one hand, before its place in the room is solved.
 
@@ -182,9 +220,10 @@ class Hand:
     vertices: (778, 3) metres in the wrist frame.
     joints: (21, 3) metres in the wrist frame; joints[0] is the origin.
     keypoints: (21, 2) pixels, the evidence for the placement.
-    keypoint_scores: (21,) confidence of each keypoint, 0 to 1.
+    keypoint_scores: (21,) confidence of each keypoint, 0 to 1; 0 outside of the image.
     size_sigma: how far the size of one person's hand is off in every image alike, relative standard
         deviation; infinite where a recoverer cannot see size at all.
+    shared_errors: what the recoverer says of its pose; see `SharedErrors`.
     """
 
     detection: Detection
@@ -196,6 +235,7 @@ class Hand:
     keypoints: np.ndarray
     keypoint_scores: np.ndarray
     size_sigma: float = math.inf
+    shared_errors: SharedErrors = NO_SHARED_ERRORS
 
     @property
     def side(self) -> Side:
@@ -213,7 +253,11 @@ class PlacedHand:
         axes of the camera frame (rad^2), as geometry_msgs/PoseWithCovariance orders them.
     scale: factor by which the placement grew the recovered hand.
     scale_source: what fixed the metric size.
-    rms_px: root mean square distance between the keypoints and the reprojected joints, pixels.
+    rms_px: root mean square distance between the keypoints that are seen and the reprojected
+        joints, pixels.
+    shared: (6, 6) the part of the covariance that is the same error in image after image, so that
+        no smoothing takes it away.
+    remark: why a depth image that was there did not give the size.
     """
 
     hand: Hand
@@ -223,6 +267,8 @@ class PlacedHand:
     scale: float
     scale_source: ScaleSource
     rms_px: float
+    shared: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
+    remark: Remark | None = None
 
     def to_camera(self, points: np.ndarray) -> np.ndarray:
         """(N, 3) metres in the wrist frame -> (N, 3) metres in the camera frame."""
@@ -245,6 +291,7 @@ class PlacedHand:
             self.rotation,
             self.translation,
             self.covariance,
+            self.shared,
             self.scale,
             self.rms_px,
             self.hand.vertices,

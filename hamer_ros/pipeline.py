@@ -18,7 +18,15 @@ import numpy as np
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.detection import Detector, make_detector
-from hamer_ros.hands import Frame, PlacedHand, SuggestedBox, TrackedHand, Unplaced, never
+from hamer_ros.hands import (
+    Frame,
+    PlacedHand,
+    Remark,
+    SuggestedBox,
+    TrackedHand,
+    Unplaced,
+    never,
+)
 from hamer_ros.placement.placer import Placer
 from hamer_ros.recovery import Recoverer, make_recoverer
 from hamer_ros.square_pixels import square_pixels
@@ -40,13 +48,14 @@ class Result:
     hands: in no particular order.  seconds: wall time of each of `STAGES`.
     stamp: seconds, as the stages were told it; see `HandPipeline.process`.
     unplaced: why hands that were recovered could not be placed, one reason each.
+    remarks: why the depth image did not give the size of hands, for each of them.
     """
 
     hands: tuple[TrackedHand, ...]
     seconds: dict[str, float]
     stamp: float
     unplaced: tuple[str, ...]
-    remarks: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class HandPipeline:
@@ -129,8 +138,8 @@ class HandPipeline:
             self.reset()
         self._stamp = max(stamp, self._stamp)
         stamp = self._time = max(self._stamp, self._time + LEAST_STEP)
-        if depth is not None and depth.shape != expected[:2]:
-            raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected[:2]}")
+        if depth is not None:
+            self._check_depth(depth)
         frame = Frame(rgb, stamp, self.camera, depth, abandoned, boxes)
         square = self._square
         if square is not None:
@@ -147,7 +156,28 @@ class HandPipeline:
         left_out = len(placed) - sum(hand.raw is not None for hand in tracked)
         if square is not None:
             tracked = [square.hand_back(hand) for hand in tracked]
-        return Result(tuple(tracked), seconds, stamp, (*unplaced, *("not finite",) * left_out))
+        unplaced = (*unplaced, *("not finite",) * left_out)
+        remarks = tuple(hand.remark for hand in placed if hand.remark is not None)
+        return Result(tuple(tracked), seconds, stamp, unplaced, remarks)
+
+    def learn_size(self, stamp: float, depth: np.ndarray) -> tuple[Remark, ...]:
+        """Learn the sizes of an earlier frame's hands from its depth image, which came late.
+
+        stamp: `Result.stamp` of the frame.  depth: as `process` takes it.
+        Returns why hands of the frame gave no size.
+
+        Raises:
+            ValueError: a depth image of another size than the camera's.
+        """
+        self._check_depth(depth)
+        if self._square is not None:
+            depth = self._square.depth(depth)
+        return self.placer.learn_size(stamp, depth)
+
+    def _check_depth(self, depth: np.ndarray) -> None:
+        expected = (self.camera.height, self.camera.width)
+        if depth.shape != expected:
+            raise ValueError(f"depth is {depth.shape}; the intrinsics are for {expected}")
 
 
 def _timed(seconds: dict[str, float], stage: str, work: Callable[[], T]) -> T:

@@ -34,10 +34,7 @@ class SquarePixels:
 
     def frame(self, frame: Frame) -> Frame:
         """The same frame with square pixels."""
-        depth = frame.depth
-        if depth is not None:
-            # No distances that nothing has, between a hand and what is behind it.
-            depth = self._resampled(depth, cv2.INTER_NEAREST)
+        depth = None if frame.depth is None else self.depth(frame.depth)
         rgb = self._resampled(frame.rgb, cv2.INTER_LINEAR)
         boxes = frame.boxes
         if boxes is not None:
@@ -45,6 +42,10 @@ class SquarePixels:
                 replace(box, box=map_boxes(box.box[None], self.to_square)[0]) for box in boxes
             )
         return replace(frame, rgb=rgb, camera=self.camera, depth=depth, boxes=boxes)
+
+    def depth(self, depth: np.ndarray) -> np.ndarray:
+        """A depth image with square pixels: no distances that nothing has, at a hand's edge."""
+        return self._resampled(depth, cv2.INTER_NEAREST)
 
     def hand_back(self, tracked: TrackedHand) -> TrackedHand:
         """The same hand, its pixels being those of the image."""

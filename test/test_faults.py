@@ -14,7 +14,7 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 import sabotage
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
-from helpers import placed_at
+from helpers import MODEL, placed_at
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from std_msgs.msg import Header
@@ -125,7 +125,7 @@ def answer() -> tuple:
         TrackedHand(hand, number, TrackState.TRACKED, hand)
         for number, hand in enumerate((placed_at((-0.1, 0, 0.5)), placed_at((0.1, 0, 0.5))), 1)
     ]
-    array = hand_mesh_array(hands, header, estimator="e", hand_model="m")
+    array = hand_mesh_array(hands, header, estimator="e", model=MODEL)
     transforms = wrist_transforms(hands, header, ["hand_right", "hand_right_2"])
     return array, transforms
 

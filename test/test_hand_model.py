@@ -343,3 +343,23 @@ def test_sculpting_again_gives_the_packaged_hand():
                 np.testing.assert_allclose(array, packaged[name], atol=2e-5, err_msg=name)
             else:
                 np.testing.assert_array_equal(array, packaged[name], err_msg=name)
+
+
+def test_the_packaged_hand_has_hands_of_every_size_among_its_shapes(model):
+    rng = np.random.default_rng(8)
+    pose = rotations.exp_so3(0.4 * rng.normal(size=(16, 3)))
+    betas, factor = rng.normal(size=10), 1.13
+    one = relative_to_wrist(forward(model, pose, betas))
+    grown = relative_to_wrist(forward(model, pose, factor * betas + (factor - 1) * model.growth))
+    np.testing.assert_allclose(grown.vertices, factor * one.vertices, atol=1e-7)
+    np.testing.assert_allclose(grown.joints, factor * one.joints, atol=1e-7)
+
+
+def test_a_hand_whose_shapes_do_not_hold_its_growth_says_so(model):
+    rng = np.random.default_rng(9)
+    assert with_correctives(model, rng).growth is None
+    other = HandModel(
+        "test", model.v_template, 1e-3 * rng.normal(size=(778, 3, 10)), model.posedirs,
+        model.joint_regressor, model.weights, model.faces, model.parents,
+    )  # fmt: skip
+    assert other.growth is None

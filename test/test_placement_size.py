@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hamer_ros.hand_model.topology import closed_faces
 from hamer_ros.hands import Frame, PlacedHand, ScaleSource, Side
-from hamer_ros.placement.depth import log_factor
-from hamer_ros.placement.placer import Placer
+from hamer_ros.placement.depth import LEAST_POINTS, Factor, log_factor
+from hamer_ros.placement.placer import KEPT_FRAMES, Placer
 from hamer_ros.placement.size import (
     LEARNT_AFTER,
     POPULATION,
@@ -145,17 +145,86 @@ def test_what_the_hand_holds_and_holes_do_not_matter():
     u, v = CAMERA.project(vertices[np.argsort(vertices[:, 1])[:250]].mean(0)).astype(int)
     depth[v - 30 : v + 30, u - 25 : u + 25] = 0.42  # a box before the fingers
     depth[rng.random(depth.shape) < 0.3] = rng.choice([0.0, np.nan])
-    factor, sigma = log_factor(vertices, closed_faces(MODEL.faces), depth, CAMERA)
-    assert abs(factor) < 0.01
-    assert 0 < sigma < 0.02
+    factor = log_factor(vertices, closed_faces(MODEL.faces), depth, CAMERA)
+    assert isinstance(factor, Factor)
+    assert abs(factor.log) < 0.01
+    assert 0 < factor.sigma < 0.02
 
 
-@pytest.mark.parametrize("depth", [0.0, np.nan, np.inf, 5.0])
-def test_a_depth_image_without_the_hand_says_nothing(depth):
-    hand = hand_at(*POSE)
+EMPTY = "the depth image has no value where the hand is; does the camera measure that near?"
+
+
+@pytest.mark.parametrize("depth", [0.0, np.nan, np.inf, -1.0])
+def test_a_depth_image_that_is_empty_on_the_hand_says_so(depth):
     image = np.full((CAMERA.height, CAMERA.width), depth, np.float32)
-    placed = place(Placer(MODEL.faces), hand, image)
+    placed = place(Placer(MODEL.faces), hand_at(*POSE), image)
     assert placed.scale_source is ScaleSource.POPULATION_PRIOR
+    assert placed.remark == ("depth empty on the hand", EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("factor", "advice"),
+    [
+        (10.0, "is its unit 0.1 mm?"),
+        (1000.0, "is its unit millimetres, where metres were announced?"),
+        (0.001, "is its unit metres, where millimetres were announced?"),
+        (3.0, "is it aligned with the image?"),
+    ],
+)
+def test_a_depth_image_of_another_unit_says_by_what_factor_it_disagrees(factor, advice):
+    hand = hand_at(*POSE)
+    vertices = place(Placer(MODEL.faces), hand).vertices
+    depth = factor * depth_of(vertices, wall=np.inf)
+    placed = place(Placer(MODEL.faces), hand, depth)
+    assert placed.scale_source is ScaleSource.POPULATION_PRIOR
+    subject, text = placed.remark
+    assert subject == "depth disagrees with the hand"
+    assert f"says {factor:.3g} times the distance that the hand's size says; {advice}" in text
+
+
+def test_a_depth_image_of_a_part_of_the_hand_says_how_little():
+    hand = hand_at(*POSE)
+    vertices = place(Placer(MODEL.faces), hand).vertices
+    depth = depth_of(vertices)
+    columns = np.sort(CAMERA.project(vertices)[:, 0])
+    depth[:, : int(columns[-LEAST_POINTS + 1])] = 0.0
+    placed = place(Placer(MODEL.faces), hand, depth)
+    assert placed.scale_source is ScaleSource.POPULATION_PRIOR
+    subject, text = placed.remark
+    assert subject == "depth of too little of the hand"
+    assert text.endswith(f"of its points; {LEAST_POINTS} are needed")
+
+
+def test_a_depth_image_that_fits_says_nothing_more():
+    hand = hand_at(*POSE)
+    vertices = hand.vertices @ POSE[0].T + POSE[1]
+    assert place(Placer(MODEL.faces), hand, depth_of(vertices)).remark is None
+
+
+def test_a_depth_image_that_comes_late_gives_the_size_of_the_hands_to_come():
+    placer, hand = Placer(MODEL.faces), hand_at(*POSE)
+    depth = depth_of(1.1 * (hand.vertices @ POSE[0].T + POSE[1]))
+    for k in range(12):
+        before = place(placer, hand, stamp=k / 30)
+        if k == 2:
+            assert before.scale_source is ScaleSource.POPULATION_PRIOR
+        if k >= 2:
+            assert placer.learn_size((k - 2) / 30, depth) == ()
+    after = place(placer, hand, stamp=0.4)
+    assert after.scale_source is ScaleSource.TRACK
+    assert after.scale == pytest.approx(1.1, rel=0.01)
+    assert np.sqrt(after.covariance[2, 2]) < 0.02 * 0.55
+
+
+def test_a_late_depth_image_says_why_it_gave_nothing():
+    placer, hand = Placer(MODEL.faces), hand_at(*POSE)
+    empty = np.zeros((CAMERA.height, CAMERA.width), np.float32)
+    for k in range(KEPT_FRAMES + 1):
+        place(placer, hand, stamp=float(k) / 30)
+    assert placer.learn_size(1 / 30, empty) == (("depth empty on the hand", EMPTY),)
+    ((subject, _),) = placer.learn_size(0.0, empty)
+    assert subject == "depth too late"
+    assert place(placer, hand, stamp=1.0).scale_source is ScaleSource.POPULATION_PRIOR
 
 
 def test_a_depth_measured_once_is_remembered_over_a_track():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
-from helpers import CAMERA, MODEL, placed_at
+from helpers import CAMERA, MIRROR, MODEL, hand_at, placed_at
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
@@ -16,8 +17,10 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from hamer_ros.demo.viewer import seen_frame
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hand_model.topology import JOINT_NAMES
-from hamer_ros.hands import Side, TrackedHand, TrackState
+from hamer_ros.hands import Frame, Hand, Side, TrackedHand, TrackState
 from hamer_ros.msg import HandMesh, HandMeshArray
 from hamer_ros.rendering.overlay import draw_hands
 from hamer_ros.ros.frame_names import KEEP_FOR, FrameNames
@@ -27,7 +30,8 @@ from hamer_ros.ros.messages import (
     hand_topology,
     wrist_transforms,
 )
-from hamer_ros.rotations import matrix_from_quaternion
+from hamer_ros.rotations import exp_so3, matrix_from_quaternion
+from hamer_ros.tracking import Tracker
 
 HEADER = Header(frame_id="camera_optical_frame")
 HEADER.stamp.sec, HEADER.stamp.nanosec = 12, 34
@@ -40,9 +44,9 @@ def tracked(side: Side = Side.RIGHT, number: int = 3, **where) -> TrackedHand:
 
 def test_a_message_holds_the_hand():
     hand = tracked(Side.LEFT)
-    array = hand_mesh_array([hand], HEADER, estimator="e", hand_model="m")
+    array = hand_mesh_array([hand], HEADER, estimator="e", model=MODEL)
     array = deserialize_message(serialize_message(array), HandMeshArray)
-    assert (array.estimator, array.hand_model, array.header) == ("e", "m", HEADER)
+    assert (array.estimator, array.hand_model, array.header) == ("e", MODEL.name, HEADER)
     (mesh,) = array.hands
     assert mesh.handedness == HandMesh.LEFT
     assert mesh.track_id == 3
@@ -58,15 +62,81 @@ def test_a_message_holds_the_hand():
 
 def test_the_wrist_pose_carries_the_hand_to_its_joints():
     hand = tracked()
-    mesh = hand_mesh_array([hand], HEADER, estimator="e", hand_model="m").hands[0]
+    mesh = hand_mesh_array([hand], HEADER, estimator="e", model=MODEL).hands[0]
     p, q = mesh.wrist.pose.position, mesh.wrist.pose.orientation
     rotation = matrix_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
     joints = hand.placed.hand.joints @ rotation.T + [p.x, p.y, p.z]
     np.testing.assert_allclose(joints.ravel(), mesh.joints, atol=1e-6)
 
 
+def rebuilt(mesh: HandMesh, model: HandModel) -> np.ndarray:
+    """(778, 3) the surface from a message's parameters, as a client with smplx would have it."""
+    mirror = np.array([-1.0, 1, 1]) if mesh.handedness == HandMesh.LEFT else np.ones(3)
+    # Rotation vectors are mirrored as S R S is.
+    vectors = np.reshape(mesh.hand_pose, (15, 3)) * mirror.prod() * mirror
+    turns = [np.eye(3), *(cv2.Rodrigues(vector)[0] for vector in vectors)]
+    shaped = model.v_template + np.einsum("vcb,b->vc", model.shapedirs, np.asarray(mesh.betas))
+    joints = model.joint_regressor @ shaped
+    features = np.concatenate([(turn - np.eye(3)).ravel() for turn in turns[1:]])
+    shaped = shaped + model.posedirs @ features
+    chain = []
+    for joint, parent in enumerate(model.parents):
+        local = np.eye(4)
+        local[:3, :3] = turns[joint]
+        local[:3, 3] = joints[joint] - (joints[parent] if joint else 0)
+        chain.append(chain[parent] @ local if joint else local)
+    wrist = chain[0][:3, 3]
+    vertices = np.zeros_like(shaped)
+    for joint, transform in enumerate(chain):
+        moved = (shaped - joints[joint]) @ transform[:3, :3].T + transform[:3, 3]
+        vertices += model.weights[:, joint, None] * moved
+    p, q = mesh.wrist.pose.position, mesh.wrist.pose.orientation
+    turn = matrix_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
+    return mesh.scale * (vertices - wrist) * mirror @ turn.T + [p.x, p.y, p.z]
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("grown", [0.9, 1.08])
+@pytest.mark.parametrize("correctives", [False, True])
+def test_the_surface_follows_from_the_parameters(side, grown, correctives):
+    rng = np.random.default_rng(5)
+    model = MODEL
+    if correctives:  # as MANO has them
+        model = dataclasses.replace(MODEL, posedirs=1e-3 * rng.normal(size=MODEL.posedirs.shape))
+    placed = dataclasses.replace(tracked(side).placed, scale=grown)
+    if correctives:
+        turned = np.concatenate([np.zeros((1, 3)), right_pose(placed.hand)])
+        vertices = relative_to_wrist(forward(model, exp_so3(turned), placed.hand.betas)).vertices
+        vertices = vertices * (MIRROR if side is Side.LEFT else 1)
+        placed = dataclasses.replace(
+            placed, hand=dataclasses.replace(placed.hand, vertices=vertices)
+        )
+    hand = TrackedHand(placed, 1, TrackState.TRACKED, placed)
+    (mesh,) = hand_mesh_array([hand], HEADER, estimator="e", model=model).hands
+    np.testing.assert_allclose(rebuilt(mesh, model), placed.vertices, atol=1e-6)
+    assert mesh.scale == pytest.approx(grown if correctives else 1.0)
+
+
+def right_pose(hand: Hand) -> np.ndarray:
+    return hand.hand_pose * ([1, -1, -1] if hand.side is Side.LEFT else [1, 1, 1])
+
+
+def test_a_smoothed_hand_follows_from_its_parameters():
+    rng = np.random.default_rng(6)
+    tracker = Tracker(MODEL)
+    for k in range(5):
+        frame = Frame(np.zeros((480, 640, 3), np.uint8), k / 30, CAMERA)
+        hand = hand_at(exp_so3(rng.normal(size=3) / 9), np.array([0, 0, 0.5]), Side.LEFT, seed=k)
+        placed = dataclasses.replace(placed_at(side=Side.LEFT), hand=hand, scale=1 + 0.02 * k)
+        (seen,) = tracker.track(frame, [placed])
+        (mesh,) = hand_mesh_array([seen], HEADER, estimator="e", model=MODEL).hands
+        np.testing.assert_allclose(
+            rebuilt(mesh, MODEL).ravel(), np.asarray(mesh.vertices), atol=1e-6
+        )
+
+
 def test_vertices_can_be_left_out():
-    array = hand_mesh_array([tracked()], HEADER, estimator="e", hand_model="m", with_vertices=False)
+    array = hand_mesh_array([tracked()], HEADER, estimator="e", model=MODEL, with_vertices=False)
     assert len(array.hands[0].vertices) == 0
 
 
@@ -129,7 +199,7 @@ def test_hands_that_are_predicted_are_faint_and_a_client_of_the_demo_leaves_them
         0 < np.abs(faint.astype(int) - grey).mean() < 0.6 * np.abs(drawn.astype(int) - grey).mean()
     )
     message = hand_mesh_array(
-        [hand, dataclasses.replace(predicted, track_id=4)], HEADER, estimator="e", hand_model="m"
+        [hand, dataclasses.replace(predicted, track_id=4)], HEADER, estimator="e", model=MODEL
     )
     assert [h.track_id for h in seen_frame(0, message).hands] == [hand.track_id]
 

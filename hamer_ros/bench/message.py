@@ -22,11 +22,12 @@ REPEATS = 300
 
 def measure_message(_: Path) -> list[Record]:
     """One hand with its 778 vertices; the peer has a Python object per vertex."""
-    hand = _hand()
+    model = HandModel.default()
+    hand = _hand(model)
     header = Header(frame_id="camera_optical_frame")
 
     def ours() -> None:
-        array = hand_mesh_array([hand], header, estimator="landmarks", hand_model="hand")
+        array = hand_mesh_array([hand], header, estimator="landmarks", model=model)
         serialize_message(array)
 
     def peer() -> None:
@@ -53,9 +54,8 @@ def _median_us(work: Callable[[], None]) -> float:
     return 1e6 * float(np.median(times))
 
 
-def _hand() -> TrackedHand:
+def _hand(model: HandModel) -> TrackedHand:
     """The model at rest, half a metre away."""
-    model = HandModel.default()
     skinned = relative_to_wrist(forward(model, np.tile(np.eye(3), (16, 1, 1)), np.zeros(10)))
     detection = Detection(np.zeros(4), Side.RIGHT, 1.0, 1.0, 1)
     hand = Hand(

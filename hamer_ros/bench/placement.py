@@ -180,7 +180,8 @@ def _solved(drawn: Sequence[Scene], joint_sigma: float, rotation_sigma: float) -
         problem = replace(problem, joint_sigma=joint_sigma, rotation_sigma=rotation_sigma)
         solution = solve(problem)
         poses = [placer.in_camera(views, solution, i) for i in range(len(chosen))]
-        judged.append(_judge(chosen, [p[:2] for p in poses], [p[2] for p in poses]))
+        found = [(pose.rotation, pose.way) for pose in poses]
+        judged.append(_judge(chosen, found, [pose.covariance for pose in poses]))
     return _joined(judged)
 
 

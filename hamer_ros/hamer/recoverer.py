@@ -13,6 +13,8 @@ from hamer_ros.hamer.postprocess import crop_keypoints
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hands import Detection, Frame, Hand, Side
+from hamer_ros.placement.shared_errors import ON_PEOPLE
+from hamer_ros.placement.visibility import visibility
 from hamer_ros.rotations import log_so3, mirror_rotation, mirror_rotation_vector
 
 SIZE_SIGMA = 0.05
@@ -96,6 +98,7 @@ class HamerRecoverer:
             vertices=vertices,
             joints=joints,
             keypoints=keypoints,
-            keypoint_scores=np.full(len(joints), detection.score),
+            keypoint_scores=detection.score * visibility(keypoints, camera.width, camera.height),
             size_sigma=SIZE_SIGMA,
+            shared_errors=ON_PEOPLE,
         )

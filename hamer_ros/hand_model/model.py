@@ -38,6 +38,9 @@ FIELDS = tuple(_SHAPES)
 _WEIGHT_TOLERANCE = 1e-3
 """How far the skinning weights of a vertex may sum from 1; MANO's own are rounded."""
 
+_GROWTH_TOLERANCE = 1e-6
+"""Metres; how well shape coefficients must give a hand of twice the size."""
+
 
 @dataclass(frozen=True, eq=False)
 class HandModel:
@@ -67,6 +70,23 @@ class HandModel:
     def has_pose_correctives(self) -> bool:
         """Whether any entry of posedirs differs from zero."""
         return bool(np.any(self.posedirs))
+
+    @cached_property
+    def growth(self) -> np.ndarray | None:
+        """(10,) shape coefficients that add the mean hand to itself: twice the size, at rest.
+
+        With these, g, a hand of shape beta grows by a factor s to that of s beta + (s - 1) g,
+        relative to its wrist and in every pose.  None where there are none: growth does not lie in
+        the space of shapes, as in MANO, or pose correctives would not grow along.
+        """
+        if self.has_pose_correctives:
+            return None
+        # About any point: the hand is held at its wrist.
+        moves = np.tile(np.eye(3), (topology.N_VERTICES, 1))
+        directions = np.concatenate([self.shapedirs.reshape(-1, topology.N_BETAS), moves], axis=1)
+        solution = np.linalg.lstsq(directions, self.v_template.ravel(), rcond=None)[0]
+        error = np.abs(directions @ solution - self.v_template.ravel()).max()
+        return solution[: topology.N_BETAS] if error < _GROWTH_TOLERANCE else None
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, np.ndarray], source: str) -> HandModel:

@@ -9,10 +9,13 @@ so the factor is that of the largest group of points that agree.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from hamer_ros.camera import CameraModel
+from hamer_ros.hands import Remark, ScaleSource
+from hamer_ros.placement.size import Size
 
 PIXEL_SIGMA = 0.004
 """Metres; what the placed surface and the depth image differ by at one point, pose included."""
@@ -22,16 +25,37 @@ FARTHEST = 0.30
 """Logarithm of the greatest factor that is looked for."""
 LEAST_POINTS = 30
 
+_UNITS = {
+    10.0: "0.1 mm",
+    1000.0: "millimetres, where metres were announced",
+    0.001: "metres, where millimetres were announced",
+}
+"""What a depth image may be measured in that is so many times the distance."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """How many times larger a hand is than it was placed: the logarithm, and its deviation."""
+
+    log: float
+    sigma: float
+
+    def of(self, log_length: float) -> Size:
+        """The size of the hand that was placed as this long.
+
+        A longer focal length than the true one puts the hand too far away, and makes it look too
+        large beside its depth, by the same factor.
+        """
+        return Size(log_length + self.log, self.sigma, ScaleSource.DEPTH, by_focal=-1.0)
+
 
 def log_factor(
     vertices: np.ndarray, faces: np.ndarray, depth: np.ndarray, camera: CameraModel
-) -> tuple[float, float] | None:
-    """Logarithm of (true size / placed size), and its standard deviation.
+) -> Factor | Remark:
+    """True size / placed size, or why the depth image does not say it.
 
     vertices: (V, 3) metres, camera frame; faces: (F, 3) of a closed surface, seen from outside.
     depth: (H, W) float32 metres, not finite or 0 where there is none; of the camera's size.
-
-    Returns None where fewer than `LEAST_POINTS` visible points have a depth.
     """
     points = vertices[_facing(vertices, faces)]
     pixels = camera.project(points)
@@ -43,18 +67,41 @@ def log_factor(
     there = np.isfinite(found) & (found > 0)
     ratio = np.log(found[there] / expected[there])
     near = np.abs(ratio) < FARTHEST
+    if near.sum() < LEAST_POINTS:
+        return _unusable(ratio, int(near.sum()))
     ratio, expected = ratio[near], expected[there][near]
-    if len(ratio) < LEAST_POINTS:
-        return None
     window = WINDOW / float(expected.mean())
     center = _largest_group(ratio, window)
     for _ in range(3):
         members = ratio[np.abs(ratio - center) < window]
         center = float(np.median(members))
     if len(members) < LEAST_POINTS:
-        return None
+        return _unusable(members, len(members))
     center = float(members.mean())
-    return center, _sigma(members, float(expected.mean()))
+    return Factor(center, _sigma(members, float(expected.mean())))
+
+
+def _unusable(ratio: np.ndarray, agreeing: int) -> Remark:
+    """Why too few points agree with the hand; ratio holds log (found / expected), where found."""
+    if len(ratio) == 0:
+        return Remark(
+            "depth empty on the hand",
+            "the depth image has no value where the hand is; does the camera measure that near?",
+        )
+    factor = math.exp(float(np.median(ratio)))
+    if len(ratio) >= LEAST_POINTS and abs(math.log(factor)) >= FARTHEST:
+        unit = next((u for f, u in _UNITS.items() if abs(math.log(factor / f)) < FARTHEST), None)
+        advice = "is it aligned with the image" if unit is None else f"is its unit {unit}"
+        return Remark(
+            "depth disagrees with the hand",
+            f"the depth image says {factor:.3g} times the distance that the hand's size says; "
+            f"{advice}?",
+        )
+    return Remark(
+        "depth of too little of the hand",
+        f"the depth image agrees with the hand in {agreeing} of its points; "
+        f"{LEAST_POINTS} are needed",
+    )
 
 
 def _facing(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

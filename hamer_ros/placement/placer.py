@@ -7,8 +7,10 @@ Steps
        joints, with a prior on the recoverer's rotation, robustly and for all hands at once
        (`solver`).  Where both exist, the recoverer's keypoints and the landmark net's are evidence.
     3. What is known of the hand's size fixes the scale (`size`, `depth`).
-    4. The covariance of step 2 is turned into the camera's frame and grown by the size's: an
-       unknown size lets the hand slide along its ray, sigma_s^2 t t^T.
+    4. The covariance of step 2 is turned into the camera's frame and grown by what no image of the
+       hand shows: an unknown size lets the hand slide along its ray, sigma_s^2 t t^T; the recoverer
+       states what else it does wrong in every image alike (`shared_errors`); and the focal length
+       may be a guess, sigma_f^2 g g^T with g the derivative of the pose by log f.
 
 Pose, shape and side stay as they were recovered, so the error after Procrustes alignment is the
 same before and after.  A hand that cannot be placed is refused with a reason, never placed badly.
@@ -17,6 +19,7 @@ same before and after.  A hand that cannot be placed is refused with a reason, n
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,11 +27,20 @@ import numpy as np
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
-from hamer_ros.hands import Frame, Hand, PlacedHand, ScaleSource, Side, Unplaced
+from hamer_ros.hands import Frame, Hand, PlacedHand, Remark, ScaleSource, Side, Unplaced
+from hamer_ros.placement import shared_errors
 from hamer_ros.placement.depth import log_factor
-from hamer_ros.placement.size import POPULATION, Size, SizeMemory, combine, log_length
+from hamer_ros.placement.size import (
+    POPULATION,
+    Size,
+    SizeMemory,
+    combine,
+    log_length,
+    log_size,
+)
 from hamer_ros.placement.solver import NEAREST, Problem, Solution, solve
 from hamer_ros.placement.views import Keypoints, Views, look_at, middle
+from hamer_ros.placement.visibility import visibility
 
 ROTATION_SIGMA = math.radians(10.0)
 """Standard deviation of a recoverer's rotation about each axis, radians."""
@@ -43,10 +55,42 @@ FORGET_AFTER = 2.0
 """Seconds after which the size of a hand that is gone is forgotten."""
 
 
+KEPT_FRAMES = 15
+"""Images without depth whose hands are kept until their depth images come: half a second."""
+
+
+@dataclass(frozen=True)
+class PoseUpToScale:
+    """Where a hand of the recovered size would be, in the camera frame.
+
+    rotation: (3, 3) wrist -> camera.  way: (3,) metres, the wrist.
+    covariance: (6, 6), translation first.
+    by_focal: (6,) derivative by the logarithm of the focal length, translation first.
+    view: (3, 3) view that looks at the hand -> camera.
+    """
+
+    rotation: np.ndarray
+    way: np.ndarray
+    covariance: np.ndarray
+    by_focal: np.ndarray
+    view: np.ndarray
+
+    def points(self, points: np.ndarray, scale: float) -> np.ndarray:
+        """(N, 3) metres in the wrist frame -> (N, 3) in the camera frame, grown by a factor."""
+        return scale * (points @ self.rotation.T + self.way)
+
+
 @dataclass
 class _Remembered:
     memory: SizeMemory
     seen: float
+
+
+@dataclass(frozen=True)
+class _Kept:
+    stamp: float
+    camera: CameraModel
+    hands: tuple[PlacedHand, ...]
 
 
 class Placer:
@@ -61,10 +105,12 @@ class Placer:
         self._faces = {Side.RIGHT: closed, Side.LEFT: mirrored_faces(closed)}
         self.lengths = lengths or {}
         self._sizes: dict[int, _Remembered] = {}
+        self._without_depth: deque[_Kept] = deque(maxlen=KEPT_FRAMES)
 
     def reset(self) -> None:
         """Forget the sizes learnt from images; given lengths stay."""
         self._sizes.clear()
+        self._without_depth.clear()
 
     def place(self, frame: Frame, hands: Sequence[Hand]) -> list[PlacedHand | Unplaced]:
         """Place each hand, or say why not; in the same order."""
@@ -76,6 +122,33 @@ class Placer:
             for i, hand in enumerate(hands)
         ]
 
+    def learn_size(self, stamp: float, depth: np.ndarray) -> tuple[Remark, ...]:
+        """Learn the sizes of hands from a depth image that came after its image was processed.
+
+        Hands of later images are placed with them, as `ScaleSource.TRACK`.
+
+        stamp: that of the frame.  depth: (H, W) float32 metres, aligned with its image.
+        Returns why hands of it gave none.
+        """
+        frames = [kept for kept in self._without_depth if kept.stamp == stamp]
+        if not frames:
+            text = f"a depth image came later than {KEPT_FRAMES} images after its own, too late"
+            return (Remark("depth too late", text),)
+        (kept,) = frames
+        self._without_depth.remove(kept)
+        remarks = []
+        for placed in kept.hands:
+            remembered = self._sizes.get(placed.hand.detection.region)
+            if remembered is None:
+                continue
+            faces = self._faces[placed.hand.side]
+            seen = log_factor(placed.vertices, faces, depth, kept.camera)
+            if isinstance(seen, Remark):
+                remarks.append(seen)
+            else:
+                remembered.memory.measured(seen.of(log_size(placed)))
+        return tuple(remarks)
+
     def _solved(self, frame: Frame, hands: Sequence[Hand]) -> list[PlacedHand | Unplaced]:
         views, problem = pose_problem(hands, frame.camera)
         solution = solve(problem)
@@ -85,19 +158,15 @@ class Placer:
             if reason:
                 placed.append(Unplaced(hand, reason))
             else:
-                placed.append(self._scaled(frame, hand, *in_camera(views, solution, i)))
+                placed.append(self._scaled(frame, hand, in_camera(views, solution, i)))
         self._forget(frame.stamp)
+        if frame.depth is None:
+            seen = tuple(hand for hand in placed if isinstance(hand, PlacedHand))
+            self._without_depth.append(_Kept(frame.stamp, frame.camera, seen))
         return placed
 
-    def _scaled(
-        self,
-        frame: Frame,
-        hand: Hand,
-        rotation: np.ndarray,
-        way: np.ndarray,
-        up_to_scale: np.ndarray,
-    ) -> PlacedHand | Unplaced:
-        """Fix the scale of a pose; way (3,) is the wrist as far as the recovered size has it."""
+    def _scaled(self, frame: Frame, hand: Hand, pose: PoseUpToScale) -> PlacedHand | Unplaced:
+        """Fix the scale of a pose."""
         recovered = log_length(hand.joints)
         remembered = self._sizes.setdefault(
             hand.detection.region, _Remembered(SizeMemory(), frame.stamp)
@@ -107,24 +176,42 @@ class Placer:
         memory.saw(recovered)
         prior = self.lengths.get(hand.side, POPULATION)
         size = memory.belief(prior, recovered, hand.size_sigma)
+        # A known length gives the distance as well as the hand's look is known.
+        size = replace(size, sigma=math.hypot(size.sigma, shared_errors.reach(hand)))
+        remark = None
         if frame.depth is not None:
-            scale = math.exp(size.log_length - recovered)
-            surface = scale * (hand.vertices @ rotation.T + way)
+            surface = pose.points(hand.vertices, math.exp(size.log_length - recovered))
             seen = log_factor(surface, self._faces[hand.side], frame.depth, frame.camera)
-            if seen is not None:
-                measured = Size(size.log_length + seen[0], seen[1], ScaleSource.DEPTH)
+            if isinstance(seen, Remark):
+                remark = seen
+            else:
+                measured = seen.of(size.log_length)
                 memory.measured(measured)
                 # However sure the memory of earlier depth images is, it is depth that spoke.
                 size = replace(combine(size, measured), source=ScaleSource.DEPTH)
         scale = math.exp(size.log_length - recovered)
-        covariance = _with_size(up_to_scale, scale, way, size.sigma)
-        joints = scale * (hand.joints @ rotation.T + way)
+        joints = pose.points(hand.joints, scale)
         # In the view it lies in front, but a wide view reaches behind the camera's own plane.
         if joints[:, 2].min() < NEAREST:
             return Unplaced(hand, "behind the camera")
-        error = frame.camera.project(joints) - hand.keypoints
-        rms = float(np.sqrt(np.nanmean((error**2).sum(1))))
-        return PlacedHand(hand, rotation, scale * way, covariance, scale, size.source, rms)
+        grow = np.array([scale] * 3 + [1.0] * 3)
+        shared = grow[:, None] * shared_errors.covariance(hand, pose.rotation, pose.view) * grow
+        along = np.concatenate([scale * pose.way, np.zeros(3)])
+        shared += size.sigma**2 * np.outer(along, along)
+        if frame.camera.focal_sigma > 0:
+            by_focal = grow * pose.by_focal + size.by_focal * along
+            shared += frame.camera.focal_sigma**2 * np.outer(by_focal, by_focal)
+        return PlacedHand(
+            hand,
+            pose.rotation,
+            scale * pose.way,
+            grow[:, None] * pose.covariance * grow + shared,
+            scale,
+            size.source,
+            reprojection_rms(joints, hand, frame.camera),
+            shared,
+            remark,
+        )
 
     def _forget(self, stamp: float) -> None:
         self._sizes = {
@@ -136,7 +223,7 @@ class Placer:
 
 def pose_problem(hands: Sequence[Hand], camera: CameraModel) -> tuple[Views, Problem]:
     """What is to be solved for usable hands, each in its own view."""
-    sets = [_evidence(hand) for hand in hands]
+    sets = [_evidence(hand, camera) for hand in hands]
     most = max(len(keypoints.pixels) for keypoints in sets)
     padded = [_padded(keypoints, most) for keypoints in sets]
     views = look_at(padded, camera)
@@ -151,16 +238,19 @@ def pose_problem(hands: Sequence[Hand], camera: CameraModel) -> tuple[Views, Pro
         rotation_sigma=ROTATION_SIGMA,
         # Two sets of keypoints share the error of each joint, which must not look like two.
         joint_sigma=JOINT_SIGMA * math.sqrt(most / 21),
+        known_noise=np.array([hand.shared_errors.known_noise for hand in hands]),
+        by_focal=views.by_focal,
     )
 
 
-def _evidence(hand: Hand) -> Keypoints:
+def _evidence(hand: Hand, camera: CameraModel) -> Keypoints:
     """The recoverer's keypoints, and those of the landmark net where they are others."""
     pixels, confidence = hand.keypoints, hand.keypoint_scores
     landmarks = hand.detection.landmarks
     if landmarks is not None and landmarks.pixels is not hand.keypoints:
         pixels = np.concatenate([pixels, landmarks.pixels])
-        confidence = np.concatenate([confidence, np.full(21, landmarks.presence)])
+        seen = visibility(landmarks.pixels, camera.width, camera.height)
+        confidence = np.concatenate([confidence, landmarks.presence * seen])
     good = pixels[np.isfinite(pixels).all(1) & (confidence > 0)]
     # Three times the median radius is about the longer side of a hand, outliers or not.
     radius = middle(np.linalg.norm(good - middle(good), axis=1))
@@ -196,20 +286,24 @@ def _no_solution(solution: Solution, i: int) -> str | None:
     return None
 
 
-def in_camera(
-    views: Views, solution: Solution, i: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rotation, translation and their covariance (translation first), from view to camera."""
+def in_camera(views: Views, solution: Solution, i: int) -> PoseUpToScale:
+    """The solution of hand i, from its view to the camera; translation first."""
     turn = views.rotation[i]
     both = np.zeros((6, 6))
     both[:3, 3:] = both[3:, :3] = turn
-    covariance = both @ solution.covariance[i] @ both.T
-    return turn @ solution.rotation[i], turn @ solution.translation[i], covariance
+    return PoseUpToScale(
+        rotation=turn @ solution.rotation[i],
+        way=turn @ solution.translation[i],
+        covariance=both @ solution.covariance[i] @ both.T,
+        by_focal=both @ solution.by_focal[i],
+        view=turn,
+    )
 
 
-def _with_size(up_to_scale: np.ndarray, scale: float, way: np.ndarray, sigma: float) -> np.ndarray:
-    """Covariance (6, 6), translation first, of a scaled pose whose size is uncertain."""
-    grow = np.diag([scale] * 3 + [1.0] * 3)
-    covariance = grow @ up_to_scale @ grow
-    along = np.concatenate([scale * way, np.zeros(3)])
-    return covariance + sigma**2 * np.outer(along, along)
+def reprojection_rms(joints: np.ndarray, hand: Hand, camera: CameraModel) -> float:
+    """Pixels from the keypoints to joints (21, 3) in the camera frame, as far as they are seen."""
+    error2 = ((camera.project(joints) - hand.keypoints) ** 2).sum(1)
+    there = np.isfinite(error2) & (hand.keypoint_scores > 0)
+    if not there.any():
+        return math.nan
+    return math.sqrt(float(np.average(error2[there], weights=hand.keypoint_scores[there])))

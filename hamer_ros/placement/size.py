@@ -40,11 +40,14 @@ class Size:
     """A belief about a hand's length.
 
     log_length: logarithm of metres.  sigma: relative standard deviation.  source: what it rests on.
+    by_focal: derivative of log_length by the logarithm of the camera's focal length, on which
+        rests what an image of depth was compared with: -1 of what a depth image alone says.
     """
 
     log_length: float
     sigma: float
     source: ScaleSource
+    by_focal: float = 0.0
 
     @property
     def length(self) -> float:
@@ -76,8 +79,9 @@ def combine(a: Size, b: Size) -> Size:
     """Two independent beliefs; the source is that of the surer one."""
     wa, wb = 1 / a.sigma**2, 1 / b.sigma**2
     mean = (wa * a.log_length + wb * b.log_length) / (wa + wb)
+    by_focal = (wa * a.by_focal + wb * b.by_focal) / (wa + wb)
     surer = a if a.sigma <= b.sigma else b
-    return Size(mean, math.sqrt(1 / (wa + wb)), surer.source)
+    return Size(mean, math.sqrt(1 / (wa + wb)), surer.source, by_focal)
 
 
 class SizeMemory:
@@ -106,7 +110,8 @@ class SizeMemory:
             size = combine(size, self._seen(recovered, size_sigma))
         if self._measured.count:
             sigma = math.hypot(DEPTH_BIAS_SIGMA, self._measured.sigma)
-            size = combine(size, Size(self._measured.mean, sigma, ScaleSource.TRACK))
+            learnt = Size(self._measured.mean, sigma, ScaleSource.TRACK, by_focal=-1.0)
+            size = combine(size, learnt)
         return size
 
     def _seen(self, recovered: float, size_sigma: float) -> Size:

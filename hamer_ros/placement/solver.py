@@ -8,8 +8,8 @@ Model
 
     e_i has two parts, the keypoint's own error and that of the joint, which the projection carries
     over: cov e_i = k (C_i + s_j^2 J_i J_i^T), J_i J_i^T = (I + p_i p_i^T) / z_i^2.  How noisy a
-    hand really is, k, is estimated from its residuals; that some keypoints are plainly wrong is
-    expected.
+    hand really is, k, is estimated from its residuals and, where there is such a thing, from what
+    is known beforehand; that some keypoints are plainly wrong is expected.
 
 Prior
     R = exp(w) R_0, w ~ N(0, s_R^2 I), R_0 being the recoverer's own rotation.  The size of the hand
@@ -70,6 +70,8 @@ class Problem:
     rotation: (B, 3, 3) R_0, wrist -> view.
     rotation_sigma: s_R, radians.
     joint_sigma: s_j, metres.
+    known_noise: (B,) residuals' worth of belief that k is 1, before any residual is seen.
+    by_focal: (B, M, 2) derivative of the points by the logarithm of the camera's focal length.
     """
 
     joints: np.ndarray
@@ -79,6 +81,8 @@ class Problem:
     rotation: np.ndarray
     rotation_sigma: float
     joint_sigma: float
+    known_noise: np.ndarray
+    by_focal: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ class Solution:
     covariance: (B, 6, 6) of rotation (left perturbation, rad) and translation (m), in this order;
         without the uncertainty of the size.
     noise: (B,) k.  inliers: (B, M) which keypoints were believed.
+    by_focal: (B, 6) derivative of the pose, as in the covariance, by the logarithm of the camera's
+        focal length.
     """
 
     rotation: np.ndarray
@@ -96,6 +102,7 @@ class Solution:
     covariance: np.ndarray
     noise: np.ndarray
     inliers: np.ndarray
+    by_focal: np.ndarray
 
 
 def solve(problem: Problem) -> Solution:
@@ -136,8 +143,9 @@ def _finish(
         seen = columns.project(rotation, translation, precision)
         believed = seen.distance2 < CUT**2 * np.maximum(noise, 1e-9)[:, None]
         weights = np.where(believed, problem.confidence, 0.0)
-        freedom = np.maximum(2 * (weights > 0).sum(1) - unknowns, 1.0)
-        noise = np.maximum((weights * seen.distance2).sum(1) / freedom, 1e-9)
+        known = problem.known_noise
+        freedom = np.maximum(2 * (weights > 0).sum(1) - unknowns, 1.0) + known
+        noise = np.maximum(((weights * seen.distance2).sum(1) + known) / freedom, 1e-9)
         if step == FINAL_STEPS:
             break
         normal = _normal_equations(problem, seen, weights / noise[:, None], precision, rotation)
@@ -152,9 +160,13 @@ def _finish(
     # As of this pose: with another one's, a wrist error could take away more than there is.
     precision = columns.precision(seen.points, 1 / seen.inverse_depth)
     normal = _normal_equations(problem, seen, weights / noise[:, None], precision, rotation)
-    covariance = _with_wrist_error(problem, normal, noise, np.linalg.inv(normal.hessian))
+    inverse = np.linalg.inv(normal.hessian)
+    covariance = _with_wrist_error(problem, normal, noise, inverse)
     covariance *= _student_factor(freedom)[:, None, None]
-    return Solution(rotation, translation, covariance, noise, weights > 0)
+    # Where the gradient stays 0 as the points move: H d pose = rows^T W d points.
+    pull = (normal.weighted @ problem.by_focal.transpose(0, 2, 1)[..., None]).sum(1)
+    by_focal = (inverse @ pull)[..., 0]
+    return Solution(rotation, translation, covariance, noise, weights > 0, by_focal)
 
 
 @dataclass(frozen=True)

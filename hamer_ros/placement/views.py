@@ -35,12 +35,15 @@ class Views:
 
     rotation: (B, 3, 3) view -> camera.  points: (B, M, 2) on the plane z = 1.
     noise: (B, M, 2, 2) covariance of the points.  confidence: (B, M).
+    by_focal: (B, M, 2) derivative of the points by the logarithm of the focal length, the pixels
+        being what they are.
     """
 
     rotation: np.ndarray
     points: np.ndarray
     noise: np.ndarray
     confidence: np.ndarray
+    by_focal: np.ndarray
 
 
 def look_at(hands: Sequence[Keypoints], camera: CameraModel) -> Views:
@@ -63,11 +66,16 @@ def look_at(hands: Sequence[Keypoints], camera: CameraModel) -> Views:
     slope = _pixel_slope(points, rotation, camera)
     noise = sigma[:, None, None, None] ** 2 * _inverse_gram(slope)
     usable = there & np.isfinite(noise).all((-1, -2))
+    by_focal = np.zeros_like(points)
+    if camera.focal_sigma > 0:
+        # u - c = f x stays as it is: 0 = (u - c) d log f + du/dp dp
+        by_focal = _solved(slope, np.array([camera.cx, camera.cy]) - pixels)
     return Views(
         rotation,
         np.where(usable[..., None], points, 0.0),
         np.where(usable[..., None, None], noise, np.eye(2)),
         np.where(usable, confidence, 0.0),
+        np.where(usable[..., None], by_focal, 0.0),
     )
 
 
@@ -81,6 +89,13 @@ def _pixel_slope(points: np.ndarray, rotation: np.ndarray, camera: CameraModel) 
     room = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)
     _, jacobian = camera.project_with_jacobian(room @ rotation.transpose(0, 2, 1))
     return jacobian @ rotation[:, None, :, :2]
+
+
+def _solved(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """M^-1 v of (..., 2, 2) and (..., 2); not finite where M is singular."""
+    a, b, c, d = (matrix[..., i, j] for i in (0, 1) for j in (0, 1))
+    x, y = vector[..., 0], vector[..., 1]
+    return np.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]
 
 
 def _inverse_gram(slope: np.ndarray) -> np.ndarray:

@@ -7,20 +7,21 @@ and W_i, the landmark net's own 3-D estimate in metres.  With x_i the model's la
 minimises over the wrist's rotation and translation, 45 joint angles theta and 10 shape
 coefficients beta
 
-    E =       sum_i rho_2(|f x_i,xy / x_i,z - u_i|^2 / s_px^2)         reprojection
-      + w_3 * sum_i rho_3(|(x_i - mean x) - (W_i - mean W)|^2 / s_w^2)  the net's 3-D estimate
+    E =       sum_i v_i rho_2(|f x_i,xy / x_i,z - u_i|^2 / s_px^2)     reprojection
+      + w_3 * sum_i v_i rho_3(|(x_i - m(x)) - (W_i - m(W))|^2 / s_w^2)  the net's 3-D estimate
       + sum_k ((theta_k - mean_k) / spread_k)^2                        usual poses
       + sum_k (overshoot of theta_k / 0.06)^2                          possible poses
       + w_b * |beta|^2                                                 usual hands
 
-with rho_k(q) = k c^2 log(1 + q / (k c^2)), a Student-t like loss in k dimensions (Barron, CVPR
+with v_i from 0 to 1 the share to which landmark i is seen, m the mean under these weights, and
+rho_k(q) = k c^2 log(1 + q / (k c^2)), a Student-t like loss in k dimensions (Barron, CVPR
 2019).  The fit starts with a wide c and ends with a narrow one (graduated non-convexity; Blake and
 Zisserman 1987): from a cold start a narrow loss alone locks on to a wrong finger.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -52,18 +53,24 @@ _FINGER_LANDMARKS = {
 class Evidence:
     """What a view shows of a right hand (a left one is mirrored before).
 
-    pixels: (21, 2) about the view's centre.  world: (21, 3) metres, view axes, centred.
+    pixels: (21, 2) about the view's centre.  world: (21, 3) metres, view axes.
     focal: pixels.
+    seen: (21,) v_i, from 0, where a landmark lies outside of the image, to 1; not all 0.
     """
 
     pixels: np.ndarray
     world: np.ndarray
     focal: float
+    seen: np.ndarray = field(default_factory=lambda: np.ones(21))
 
     @property
     def size(self) -> float:
         """The longer side of the landmarks' box, pixels."""
         return max(float(np.ptp(self.pixels, axis=0).max()), 8.0)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Mean over the landmarks, along the first axis, as far as they are seen."""
+        return np.tensordot(self.seen, values, 1) / self.seen.sum()
 
 
 @dataclass(frozen=True)
@@ -132,15 +139,15 @@ class LandmarkFit:
             if width == NARROW and gain < 1e-4 * (1 + now.cost):
                 break
         scale = PIXEL_SIGMA * evidence.size
-        rms = float(np.sqrt((now.pixel**2).sum(1).mean())) * scale
+        rms = float(np.sqrt(evidence.mean((now.pixel**2).sum(1)))) * scale
         return Fit(pose, posed.landmarks, now.cost, rms, done)
 
     def _rescaled(self, evidence: Evidence) -> Evidence:
         """Bring the net's metres to the size of this model's palm: its scale is a guess anyway."""
         model = _spread(self.kinematics.rest_landmarks[_PALM])
         scale = np.clip(model / max(_spread(evidence.world[_PALM]), 1e-6), 0.7, 1.4)
-        world = scale * (evidence.world - evidence.world.mean(0))
-        return Evidence(evidence.pixels, world, evidence.focal)
+        world = scale * (evidence.world - evidence.mean(evidence.world))
+        return replace(evidence, world=world)
 
     def _first_guess(self, evidence: Evidence) -> Pose:
         """The palm turned onto the net's palm, fingers bent by the angles that it shows."""
@@ -159,7 +166,8 @@ class LandmarkFit:
                 angles[index] = np.clip(bend, self._range.lower[index], self._range.upper[index])
         betas = np.zeros(10)
         centred = self.kinematics.pose(Pose(orientation, np.zeros(3), angles, betas)).landmarks
-        translation = _translation(world, evidence.pixels / evidence.focal) - centred.mean(0)
+        plane = evidence.pixels / evidence.focal
+        translation = _translation(world, plane, evidence.seen) - evidence.mean(centred)
         translation[2] = max(translation[2], 0.08 - centred[:, 2].min())
         return Pose(orientation, translation, angles, betas)
 
@@ -169,17 +177,24 @@ class LandmarkFit:
         pixel = (evidence.focal * x[:, :2] / z[:, None] - evidence.pixels) / (
             PIXEL_SIGMA * evidence.size
         )
-        world = ((x - x.mean(0)) - evidence.world) / WORLD_SIGMA
+        world = ((x - evidence.mean(x)) - evidence.world) / WORLD_SIGMA
         limits = self._range
         angle = (pose.angles - limits.mean) / limits.spread
         overshoot = (pose.angles - np.clip(pose.angles, limits.lower, limits.upper)) / LIMIT_SIGMA
         q2 = (pixel**2).sum(1) / (2 * width**2)
         q3 = (world**2).sum(1) / (3 * width**2)
-        cost = width**2 * (2 * np.log1p(q2).sum() + WORLD_WEIGHT * 3 * np.log1p(q3).sum())
+        seen = evidence.seen
+        cost = width**2 * (2 * seen @ np.log1p(q2) + WORLD_WEIGHT * 3 * seen @ np.log1p(q3))
         cost += (angle**2).sum() + (overshoot**2).sum()
         cost += BETA_WEIGHT * (pose.betas**2).sum()
         return _Residuals(
-            float(cost), pixel, world, angle, overshoot, 1 / (1 + q2), WORLD_WEIGHT / (1 + q3)
+            float(cost),
+            pixel,
+            world,
+            angle,
+            overshoot,
+            seen / (1 + q2),
+            WORLD_WEIGHT * seen / (1 + q3),
         )
 
     def _normal_equations(
@@ -193,7 +208,7 @@ class LandmarkFit:
         projection[:, 0, 0] = projection[:, 1, 1] = evidence.focal / z
         projection[:, :, 2] = -evidence.focal * x[:, :2] / z[:, None] ** 2
         pixel_rows = projection @ dx / (PIXEL_SIGMA * evidence.size)
-        world_rows = (dx - dx.mean(0)) / WORLD_SIGMA
+        world_rows = (dx - evidence.mean(dx)) / WORLD_SIGMA
         rows, values = [], []
         for slope, residual, weight in (
             (pixel_rows, now.pixel, now.pixel_weight),
@@ -229,13 +244,13 @@ def _kabsch(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
 
 
-def _translation(points: np.ndarray, plane: np.ndarray) -> np.ndarray:
+def _translation(points: np.ndarray, plane: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Linear least squares: t for which (X + t)_xy / (X + t)_z = plane, from points X (N, 3)."""
     n = len(points)
     a, b = np.zeros((2 * n, 3)), np.zeros(2 * n)
     for k in range(2):
-        a[k::2, k], a[k::2, 2] = 1, -plane[:, k]
-        b[k::2] = plane[:, k] * points[:, 2] - points[:, k]
+        a[k::2, k], a[k::2, 2] = seen, -seen * plane[:, k]
+        b[k::2] = seen * (plane[:, k] * points[:, 2] - points[:, k])
     t = np.linalg.lstsq(a, b, rcond=None)[0]
     t[2] = np.clip(t[2], 0.08, 5.0)
     return t

@@ -10,6 +10,8 @@ from hamer_ros.camera import CameraModel, View
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hands import Detection, Frame, Hand, Landmarks, Side
+from hamer_ros.placement.shared_errors import ON_PEOPLE
+from hamer_ros.placement.visibility import visibility
 from hamer_ros.recovery.kinematics import Pose
 from hamer_ros.recovery.landmark_fit import Evidence, Fit, LandmarkFit
 from hamer_ros.rotations import exp_so3, mirror_rotation, mirror_rotation_vector
@@ -40,17 +42,21 @@ class LandmarkRecoverer:
         self._last.clear()
 
     def recover(self, frame: Frame, detections: Sequence[Detection]) -> list[Hand]:
-        """One hand for every detection that has landmarks, in the same order."""
+        """One hand for every detection that has landmarks in the image, in the same order."""
         poses: dict[int, tuple[Side, Pose]] = {}
         hands = []
         for detection in detections:
             landmarks = detection.landmarks
             if landmarks is None:
                 continue
+            seen = visibility(landmarks.pixels, frame.camera.width, frame.camera.height)
+            if not seen.any():
+                continue
             view = frame.camera.view_towards(landmarks.pixels.mean(0))
-            fit = self._follow(detection, _evidence(frame.camera, landmarks, detection.side, view))
+            evidence = _evidence(frame.camera, landmarks, detection.side, view, seen)
+            fit = self._follow(detection, evidence)
             poses[detection.region] = detection.side, fit.pose
-            hands.append(self._hand(detection, landmarks, view, fit))
+            hands.append(self._hand(detection, landmarks, view, fit, seen))
         self._last = poses
         return hands
 
@@ -63,7 +69,14 @@ class LandmarkRecoverer:
             return warm
         return min(warm, self._fit.fit(evidence), key=lambda fit: fit.cost)
 
-    def _hand(self, detection: Detection, landmarks: Landmarks, view: View, fit: Fit) -> Hand:
+    def _hand(
+        self,
+        detection: Detection,
+        landmarks: Landmarks,
+        view: View,
+        fit: Fit,
+        seen: np.ndarray,
+    ) -> Hand:
         hand_pose = self._fit.kinematics.rotation_vectors(fit.pose.angles)
         rotations = np.concatenate([np.eye(3)[None], exp_so3(hand_pose)])
         skinned = relative_to_wrist(forward(self.model, rotations, fit.pose.betas))
@@ -81,14 +94,17 @@ class LandmarkRecoverer:
             vertices=vertices,
             joints=joints,
             keypoints=landmarks.pixels,
-            keypoint_scores=np.full(len(joints), landmarks.presence),
+            keypoint_scores=landmarks.presence * seen,
+            shared_errors=ON_PEOPLE,
         )
 
 
-def _evidence(camera: CameraModel, landmarks: Landmarks, side: Side, view: View) -> Evidence:
+def _evidence(
+    camera: CameraModel, landmarks: Landmarks, side: Side, view: View, seen: np.ndarray
+) -> Evidence:
     """The landmarks as the view sees them, those of a left hand mirrored to a right one."""
     rays = camera.unproject(landmarks.pixels) @ view.rotation
     pixels, world = view.focal * rays[:, :2] / rays[:, 2:], landmarks.world
     if side is Side.LEFT:
         pixels, world = pixels * _MIRROR[:2], world * _MIRROR
-    return Evidence(pixels, world, view.focal)
+    return Evidence(pixels, world, view.focal, seen)

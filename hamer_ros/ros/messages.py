@@ -26,22 +26,23 @@ def hand_mesh_array(
     header: Header,
     *,
     estimator: str,
-    hand_model: str,
+    model: HandModel,
     with_vertices: bool = True,
 ) -> HandMeshArray:
     """All hands of one image, under the image's own header."""
     return HandMeshArray(
         header=header,
         estimator=estimator,
-        hand_model=hand_model,
-        hands=[hand_mesh(hand, with_vertices=with_vertices) for hand in hands],
+        hand_model=model.name,
+        hands=[hand_mesh(hand, model, with_vertices=with_vertices) for hand in hands],
     )
 
 
-def hand_mesh(tracked: TrackedHand, *, with_vertices: bool = True) -> HandMesh:
-    """One hand."""
+def hand_mesh(tracked: TrackedHand, model: HandModel, *, with_vertices: bool = True) -> HandMesh:
+    """One hand; model is the one that it was recovered with."""
     placed = tracked.placed
     hand = placed.hand
+    betas, scale = _grown(hand.betas, placed.scale, model)
     message = HandMesh(
         handedness=int(hand.side),
         handedness_score=float(hand.detection.side_score),
@@ -54,13 +55,24 @@ def hand_mesh(tracked: TrackedHand, *, with_vertices: bool = True) -> HandMesh:
         keypoint_scores=to_fixed(hand.keypoint_scores),
         reprojection_rms=float(placed.rms_px),
         scale_source=int(placed.scale_source),
+        scale=scale,
         bounding_box=to_fixed(hand.detection.box),
-        betas=to_fixed(hand.betas),
+        betas=to_fixed(betas),
         hand_pose=to_fixed(hand.hand_pose),
     )
     if with_vertices:
         message.vertices = to_array("f", placed.vertices)
     return message
+
+
+def _grown(betas: np.ndarray, scale: float, model: HandModel) -> tuple[np.ndarray, float]:
+    """The shape of a hand that was grown, and the factor by which it still must be.
+
+    A client that knows betas alone has the size of the hand, where the model's shapes allow it.
+    """
+    if model.growth is None:
+        return betas, float(scale)
+    return scale * betas + (scale - 1.0) * model.growth, 1.0
 
 
 def wrist_pose(placed: PlacedHand) -> PoseWithCovariance:

@@ -97,7 +97,7 @@ class Outputs:
             hands,
             read.header,
             estimator=self._estimator,
-            hand_model=self._model.name,
+            model=self._model,
             with_vertices=parameters.publish_vertices,
         )
         array.intrinsics_source = int(read.source)

@@ -112,14 +112,16 @@ class Sighting:
 def sighting_noise(placed: PlacedHand) -> np.ndarray:
     """(3, 3) the part of the placement's covariance that changes from image to image.
 
-    With the ray r: (I - r r^T) C (I - r r^T) + min(r^T C r, (DEPTH_JITTER d)^2) r r^T.
+    With the ray r and the part S of C that errors in every image alike:
+    (I - r r^T) (C - S) (I - r r^T) + min(r^T C r, (DEPTH_JITTER d)^2) r r^T.
     """
     covariance = placed.covariance[:3, :3]
+    changing = covariance - placed.shared[:3, :3]
     distance = math.sqrt(float(placed.translation @ placed.translation))
     ray = placed.translation / distance
     across = np.eye(3) - np.outer(ray, ray)
     along = min(float(ray @ covariance @ ray), (DEPTH_JITTER * distance) ** 2)
-    noise = across @ covariance @ across + along * np.outer(ray, ray)
+    noise = across @ changing @ across + along * np.outer(ray, ray)
     return 0.5 * (noise + noise.T) + LEAST_NOISE**2 * np.eye(3)
 
 

@@ -11,6 +11,7 @@ from hamer_ros.camera import CameraModel
 from hamer_ros.detection.followed import BOX_MARGIN
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import Frame, PlacedHand, TrackedHand, TrackState
+from hamer_ros.placement.placer import reprojection_rms
 from hamer_ros.tracking import motion, smoothing
 from hamer_ros.tracking.association import Expected, growth, known_size, sighting_noise
 from hamer_ros.tracking.motion import Motion
@@ -220,6 +221,5 @@ def _voted(placed: PlacedHand, vote: SideVote) -> PlacedHand:
 
 
 def _rms(placed: PlacedHand, camera: CameraModel) -> float:
-    error = camera.project(placed.joints) - placed.hand.keypoints
-    rms = math.sqrt(float(np.nanmean((error**2).sum(1))))
+    rms = reprojection_rms(placed.joints, placed.hand, camera)
     return rms if math.isfinite(rms) else placed.rms_px
