@@ -588,7 +588,21 @@ def test_joints_come_back_from_the_crop_into_the_image():
     turned = np.column_stack([-world[:, 1], world[:, 0], world[:, 2]])
     np.testing.assert_allclose(seen.landmarks.world, turned, atol=1e-6)
     assert seen.landmarks.presence == pytest.approx(0.8)
-    assert seen.right == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("shown", "right"), [(21, 0.9), (16, 0.709524), (10, 0.5), (0, 0.5)])
+def test_what_the_net_says_of_the_side_counts_as_far_as_the_hand_is_seen(shown, right):
+    """Of a crop of which the left half lies in the image, with so many joints."""
+
+    def net(_: np.ndarray) -> list[np.ndarray]:
+        points = np.full((21, 3), 56.0, np.float32)
+        points[shown:, 0] = 168
+        numbers = [np.array([[v]], np.float32) for v in (0.8, 0.9)]
+        return [points.reshape(1, 63), *numbers, np.zeros((1, 63), np.float32)]
+
+    height, width = IMAGE.shape[:2]
+    seen = see_landmarks(net, IMAGE, Region(width, height / 2, 0.6 * height, 0.0))
+    assert seen.right == pytest.approx(right, abs=1e-6)
 
 
 # The real nets

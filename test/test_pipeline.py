@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import cv2
 import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, hand_at
 
+from hamer_ros.bench.placement_clip import measure_honesty
 from hamer_ros.camera import CameraModel
 from hamer_ros.evaluation import mpjpe, pa_mpjpe
 from hamer_ros.hands import Frame, Side, TrackState
@@ -160,3 +162,62 @@ def test_scores_are_numbers_too(name):
     result = HandPipeline(CAMERA, stages, stages).process(BLACK, 0.0)
     assert result.hands == ()
     assert len(result.unplaced) == 1
+
+
+def test_a_depth_image_that_gives_no_size_is_remarked_on():
+    stages = OneHand()
+    pipeline = HandPipeline(CAMERA, stages, stages)
+    assert pipeline.process(BLACK, 0.0).remarks == ()
+    empty = np.zeros((480, 640), np.float32)
+    ((subject, _),) = pipeline.process(BLACK, 0.1, empty).remarks
+    assert subject == "depth empty on the hand"
+
+
+def test_a_depth_image_may_come_after_its_image():
+    stages = OneHand()
+    pipeline = HandPipeline(CAMERA, stages, stages)
+    result = pipeline.process(BLACK, 0.0)
+    ((subject, _),) = pipeline.learn_size(result.stamp, np.full((480, 640), 6.0, np.float32))
+    assert subject == "depth disagrees with the hand"
+    with pytest.raises(ValueError, match=r"depth is \(240, 320\); the intrinsics are for"):
+        pipeline.learn_size(result.stamp, np.zeros((240, 320), np.float32))
+
+
+@pytest.mark.usefixtures("nets")
+def test_the_covariance_holds_the_errors_of_rendered_hands():
+    figures = {record.name: record.value for record in measure_honesty(frames=30)}
+    for name in ("raw", "smoothed"):
+        for what in ("position", "rotation"):
+            assert figures[f"placement/clip_coverage/{what}/{name}"] > 0.85
+        assert 0.8 < figures[f"placement/clip_sigma_ratio/rotation/{name}"] < 2
+        assert 0.8 < figures[f"placement/clip_sigma_ratio/across/{name}"] < 3
+
+
+@pytest.mark.usefixtures("nets")
+def test_a_hand_that_leaves_the_picture_is_known_less_and_less():
+    """A window over the picture moves off the hand, its principal point with it."""
+    frame = clip_frame(MODEL, 20, sides=(Side.RIGHT,))
+    (truth,) = frame.hands
+    width, height, border = 320, 400, 400
+    picture = cv2.copyMakeBorder(frame.rgb, *[border] * 4, cv2.BORDER_REPLICATE)
+    left, top = np.round(truth.keypoints.mean(0) - [width / 2, height / 2]).astype(int)
+    pipeline, surprises, sigmas = None, [], []
+    for k in range(0, 210, 10):
+        row, column = top - k + border, left + border
+        window = np.ascontiguousarray(picture[row : row + height, column : column + width])
+        camera = CameraModel(width, height, 600.0, 600.0, 320.0 - left, 240.0 - (top - k))
+        pipeline = pipeline or HandPipeline(camera)
+        pipeline.camera = camera
+        for hand in pipeline.process(window, k / 300).hands:
+            if hand.raw is None:
+                continue
+            assert hand.placed.hand.side is Side.RIGHT
+            keypoints, scores = hand.raw.hand.keypoints, hand.raw.hand.keypoint_scores
+            outside = ((keypoints < 0) | (keypoints >= [width, height])).any(1)
+            assert (scores[outside] < 0.05).all()
+            error, covariance = hand.raw.translation - truth.joints[0], hand.raw.covariance[:3, :3]
+            surprises.append(error @ np.linalg.solve(covariance, error))
+            sigmas.append(np.sqrt(np.trace(covariance)))
+    assert len(surprises) > 15
+    assert np.percentile(surprises, 95) < 16
+    assert np.max(sigmas) > 1.25 * sigmas[0]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from hamer_ros.bench.placement_clip import measure_honesty
 from hamer_ros.bench.placement_depth import measure_depth
 from hamer_ros.bench.placement_peers import PEERS, Pose
 from hamer_ros.bench.placement_picture import draw
@@ -62,6 +63,7 @@ def measure_placement(out: Path) -> list[Record]:
         *_against_the_bound(),
         *_with_priors(),
         *measure_depth(),
+        *measure_honesty(),
         *_times(),
     ]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from hamer_ros.detection.crop import Region, crop, turn
 from hamer_ros.hands import N_JOINTS, Landmarks
+from hamer_ros.placement.visibility import visibility
 
 INPUT_SIZE = 224
 
@@ -22,7 +23,8 @@ class Sighting:
     """What the landmark net saw in one region of one image.
 
     landmarks: the joints and the probability that they are a hand's.
-    right: probability that it is a right hand, 0 to 1.
+    right: probability that it is a right hand, 0 to 1; a guess, 0.5, where the image shows no more
+        than half of the hand.
     region: where the net looked.
     """
 
@@ -50,9 +52,8 @@ def see_landmarks(
     # MediaPipe calls this output the probability of "Left", meaning the hand of a person in a
     # mirrored selfie.  In the image of a camera it is a right hand's.
     right = float(handedness.item())
-    landmarks = Landmarks(
-        pixels=region.to_image(across),
-        world=metres,
-        presence=float(presence.item()),
-    )
+    pixels = region.to_image(across)
+    seen = float(visibility(pixels, image.shape[1], image.shape[0]).mean())
+    right = 0.5 + max(2 * seen - 1, 0.0) * (right - 0.5)
+    landmarks = Landmarks(pixels=pixels, world=metres, presence=float(presence.item()))
     return Sighting(landmarks, right, region)

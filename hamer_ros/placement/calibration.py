@@ -61,7 +61,9 @@ class Measurement:
         if len(self._logs) < SAMPLES or scatter > MAX_SCATTER:
             return None
         bias = DISTANCE_SIGMA if self._distance is not None else DEPTH_BIAS_SIGMA
-        sigma = math.hypot(scatter / math.sqrt(SAMPLES), bias)
+        # Held still, the hand looks equally wrong in all images.
+        shared = hand.hand.shared_errors.reach
+        sigma = math.hypot(scatter / math.sqrt(SAMPLES), bias, shared)
         return given(math.exp(float(np.median(self._logs))), sigma)
 
     def _why_not_one(self, hands: list[PlacedHand], meant: list[PlacedHand]) -> str:

@@ -177,7 +177,7 @@ class Placer:
         prior = self.lengths.get(hand.side, POPULATION)
         size = memory.belief(prior, recovered, hand.size_sigma)
         # A known length gives the distance as well as the hand's look is known.
-        size = replace(size, sigma=math.hypot(size.sigma, shared_errors.reach(hand)))
+        size = replace(size, sigma=math.hypot(size.sigma, hand.shared_errors.reach))
         remark = None
         if frame.depth is not None:
             surface = pose.points(hand.vertices, math.exp(size.log_length - recovered))
