@@ -16,12 +16,13 @@ from hamer_ros.pipeline import HandPipeline
 from hamer_ros.placement.size import Size
 from hamer_ros.recovery import Recoverer
 from hamer_ros.ros.calibration import Calibration
+from hamer_ros.ros.depth_images import DepthError
 from hamer_ros.ros.frame_reader import FrameReader
 from hamer_ros.ros.inputs import FrameMessages, LateDepth
 from hamer_ros.ros.observations import Observations
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.parameters import Parameters
-from hamer_ros.ros.stamps import StampGate
+from hamer_ros.ros.stamps import StampGate, in_seconds, nanoseconds
 from hamer_ros.ros.statistics import Processed, Statistics
 
 MAX_LATE = 4
@@ -114,10 +115,11 @@ class Processor:
         pipeline = self._pipeline_for(read.camera)
         pipeline.placer.lengths = lengths
         pipeline.tracker.options = parameters.tracking
-        self._tell_late(parameters)
-        seconds = stamp.sec + 1e-9 * stamp.nanosec
+        self._learn_late(pipeline, parameters)
+        seconds = in_seconds(nanoseconds(stamp))
         result = pipeline.process(read.rgb, seconds, read.depth, abandoned, read.boxes)
         for subject, text in result.remarks:
+            self._statistics.without_depth(subject)
             self._observations.saw(subject, text)
         for reason in result.unplaced:
             self._statistics.unplaced(reason)
@@ -150,12 +152,21 @@ class Processor:
         self._pipeline.camera = camera
         return self._pipeline
 
-    def _tell_late(self, parameters: Parameters) -> None:
-        """Tell of depth images that came too late for their image."""
+    def _learn_late(self, pipeline: HandPipeline, parameters: Parameters) -> None:
+        """Let depth images that came too late for their image tell the sizes of its hands."""
         while self._late:
             late = self._late.popleft()
+            try:
+                depth = self._connections.reader.read_depth(
+                    late.message, pipeline.camera, parameters
+                )
+            except DepthError as error:
+                self._observations.saw(error.reason, str(error))
+                continue
+            for subject, text in pipeline.learn_size(in_seconds(late.stamp), depth):
+                self._observations.saw(subject, text)
             self._observations.saw(
                 "depth comes late",
-                f"a depth image came {1e3 * late.delay:.0f} ms after its image; "
-                f"max_depth_wait is {1e3 * parameters.max_depth_wait:g} ms",
+                f"a depth image came {1e3 * late.delay:.0f} ms after its image and served for the "
+                f"size only; max_depth_wait is {1e3 * parameters.max_depth_wait:g} ms",
             )

@@ -40,6 +40,11 @@ def nanoseconds(stamp: Time) -> int:
     return stamp.sec * _SECOND + stamp.nanosec
 
 
+def in_seconds(stamp: int) -> float:
+    """Nanoseconds as the pipeline counts stamps; the same stamp gives the same number."""
+    return stamp // _SECOND + 1e-9 * (stamp % _SECOND)
+
+
 def in_words(seconds: float) -> str:
     """A duration in the largest unit of which there are two or more: "3 minutes", "57 years"."""
     for name, length in _UNITS[:-1]:
