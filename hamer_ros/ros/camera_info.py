@@ -9,7 +9,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 
 from hamer_ros.camera import GUESS_SIGMA, CameraError, CameraModel
-from hamer_ros.hands import IntrinsicsSource
+from hamer_ros.hands import IntrinsicsSource, Remark
 from hamer_ros.lens_names import is_known, lens_of
 from hamer_ros.ros.camera_info_oddities import oddities
 
@@ -21,8 +21,6 @@ stabilisation or for the sensor's mode, take 5 to 10 % of it."""
 ASPECT_TOLERANCE = 0.01
 """Relative difference of width over height up to which two resolutions are of one shape: 848x480
 and 1280x720 are, whose rows do not come out even."""
-
-Remarks = tuple[tuple[str, str], ...]
 
 
 class CameraInfoError(CameraError):
@@ -46,7 +44,7 @@ class Intrinsics:
 
     camera: CameraModel
     source: IntrinsicsSource
-    remarks: Remarks = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 def read_intrinsics(
@@ -103,7 +101,7 @@ def _guess(width: int, height: int, degrees: float, error: CameraInfoError) -> I
         f"be off by {100 * GUESS_SIGMA:.0f} %; {error.reason}"
     )
     return Intrinsics(
-        camera, IntrinsicsSource.ASSUMED_FIELD_OF_VIEW, (("guessed intrinsics", text),)
+        camera, IntrinsicsSource.ASSUMED_FIELD_OF_VIEW, (Remark("guessed intrinsics", text),)
     )
 
 
@@ -141,10 +139,10 @@ def _calibrated(
         raise CameraInfoError("bad camera_info", str(error)) from error
     source = IntrinsicsSource.CAMERA_INFO
     is_p = rectified and _has_p(info)
-    remarks: list[tuple[str, str]] = []
+    remarks: list[Remark] = []
     if not (info.width and info.height):
         remarks.append(
-            (
+            Remark(
                 "camera_info without a size",
                 f"width and height are {info.width} and {info.height}; the image's are taken, "
                 f"{width}x{height}",
@@ -152,7 +150,7 @@ def _calibrated(
         )
     if not rectified and not is_known(info.distortion_model):
         remarks.append(
-            (
+            Remark(
                 "unknown distortion model",
                 f"distortion model is '{info.distortion_model}', which is not known; D is zero, so "
                 "it is taken for none",
@@ -162,7 +160,7 @@ def _calibrated(
         camera = _of_another_size(info, camera, width, height, may_scale)
         source = IntrinsicsSource.SCALED_CAMERA_INFO
         remarks.append(
-            (
+            Remark(
                 "scaled camera_info",
                 f"CameraInfo for {info.width}x{info.height} is scaled to {width}x{height} "
                 "(scale_camera_info); distances are wrong where the driver cuts a part out",

@@ -7,6 +7,7 @@ import math
 from sensor_msgs.msg import CameraInfo
 
 from hamer_ros.camera import CameraModel
+from hamer_ros.hands import Remark
 
 FAR_FROM_MIDDLE = 0.2
 """Part of the image by which a principal point may be off its middle; lenses are centred to a few
@@ -22,19 +23,19 @@ FIELD_OF_VIEW = (5.0, 150.0)
 """Degrees from left to right that pinholes see."""
 
 
-def oddities(info: CameraInfo, camera: CameraModel, is_p: bool) -> tuple[tuple[str, str], ...]:
+def oddities(info: CameraInfo, camera: CameraModel, is_p: bool) -> tuple[Remark, ...]:
     """Subjects and texts.
 
     camera: as the CameraInfo was understood, of the image's size.
     is_p: whether P was taken, not K.
     """
-    texts = {
-        "principal point far from the middle": _far_from_middle(info, camera, is_p),
-        "unequal focal lengths": _unequal(camera),
-        "implausible field of view": _field_of_view(camera),
-        "second camera of a stereo pair": _stereo(info, is_p),
-    }
-    return tuple((subject, text) for subject, text in texts.items() if text)
+    remarks = (
+        Remark("principal point far from the middle", _far_from_middle(info, camera, is_p)),
+        Remark("unequal focal lengths", _unequal(camera)),
+        Remark("implausible field of view", _field_of_view(camera)),
+        Remark("second camera of a stereo pair", _stereo(info, is_p)),
+    )
+    return tuple(remark for remark in remarks if remark.text)
 
 
 def _far_from_middle(info: CameraInfo, camera: CameraModel, is_p: bool) -> str:

@@ -9,6 +9,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSCompatibility, qos_check_compatible
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from hamer_ros.hands import Remark
 from hamer_ros.ros.inputs import Inputs
 from hamer_ros.ros.shared_memory import shared_memory
 from hamer_ros.ros.silence import Publisher, Silence, may_be_too_large, why_silent
@@ -34,16 +35,16 @@ class CameraWatch:
         if any(p.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for p in publishers):
             self._inputs.subscribe_latched()
 
-    def remarks(self, now: float) -> list[tuple[str, str]]:
+    def remarks(self, now: float) -> list[Remark]:
         """(subject, text) of what is wrong with images that do come; now: monotonic seconds."""
         arrivals = self._inputs.arrivals
         remarks = []
         if (lost := arrivals.lost(now)) is not None:
-            remarks.append(("images lost", self._why_lost(*lost)))
+            remarks.append(Remark("images lost", self._why_lost(*lost)))
         if arrivals.is_mixed:
             nodes = sorted({_name(publisher) for publisher in self._publishers()})
             remarks.append(
-                (
+                Remark(
                     "two publishers",
                     f"{' and '.join(nodes)} send images on '{self._inputs.image_topic}' at the "
                     "same time, and hands jump between their views; give each camera a topic and "

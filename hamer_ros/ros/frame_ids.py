@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hamer_ros.hands import Remark
 
-def agreed_frame_id(image: str, info: str | None) -> tuple[str, tuple[tuple[str, str], ...]]:
+
+def agreed_frame_id(image: str, info: str | None) -> tuple[str, tuple[Remark, ...]]:
     """The frame that an image's hands are placed in, and remarks (subject, text) on what is odd.
 
     image, info: ``header.frame_id`` of the image and of its CameraInfo, None without a CameraInfo.
@@ -15,7 +17,7 @@ def agreed_frame_id(image: str, info: str | None) -> tuple[str, tuple[tuple[str,
     name = image.lstrip("/") or (info or "").lstrip("/")
     if name and not image.strip("/"):
         remarks.append(
-            (
+            Remark(
                 "frame_id missing",
                 f"header.frame_id of the image is '{image}'; that of its CameraInfo, '{name}', is "
                 "used",
@@ -23,11 +25,14 @@ def agreed_frame_id(image: str, info: str | None) -> tuple[str, tuple[tuple[str,
         )
     elif image.startswith("/"):
         remarks.append(
-            ("frame_id with a slash", f"header.frame_id is '{image}'; '{name}' is used, as in tf2")
+            Remark(
+                "frame_id with a slash",
+                f"header.frame_id is '{image}'; '{name}' is used, as in tf2",
+            )
         )
     if info and image and info.lstrip("/") != image.lstrip("/"):
         remarks.append(
-            (
+            Remark(
                 "frame_id differs",
                 f"the image is in '{image}', its CameraInfo in '{info}'; hands are placed in "
                 f"'{name}', which must be the camera's optical frame",

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
 
 from hamer_ros.camera import CameraError, CameraModel
-from hamer_ros.hands import IntrinsicsSource, SuggestedBox
+from hamer_ros.hands import IntrinsicsSource, Remark, SuggestedBox
 from hamer_ros.ros.camera_info import CameraInfoError, Intrinsics, read_intrinsics
 from hamer_ros.ros.depth_images import DepthError, decode_compressed_depth, decode_depth
 from hamer_ros.ros.frame_ids import agreed_frame_id
@@ -122,7 +122,7 @@ class FrameReader:
             )
         if self._frame_id not in ("", frame_id):
             remarks += (
-                (
+                Remark(
                     "frame_id changes",
                     f"the image before was in '{self._frame_id}', this one is in '{frame_id}'; one "
                     "camera has one optical frame",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from builtin_interfaces.msg import Time
 
+from hamer_ros.hands import Remark
 from hamer_ros.ros.rejection import FrameRejectedError
 
 MAX_AHEAD = 1.0
@@ -64,7 +65,7 @@ class Admission:
 
     is_other_stream: bool
     age: float | None
-    remarks: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class StampGate:
@@ -130,12 +131,12 @@ class StampGate:
         self._newest, self._late = taken, 0
         return Admission(behind > 0, age if age < OLD else None, self._remarks(taken, age))
 
-    def _remarks(self, taken: int, age: float) -> tuple[tuple[str, str], ...]:
+    def _remarks(self, taken: int, age: float) -> tuple[Remark, ...]:
         if age >= OLD:
-            return (("old stamps", f"{self._topic}: {_why_old(taken / _SECOND, age)}"),)
+            return (Remark("old stamps", f"{self._topic}: {_why_old(taken / _SECOND, age)}"),)
         if age < -NOTABLE_AHEAD:
             return (
-                (
+                Remark(
                     "stamps ahead",
                     f"{self._topic}: the stamp is {-1e3 * age:.0f} ms ahead of the node's clock; "
                     "synchronise the clocks of the machines",
