@@ -13,14 +13,17 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
+from helpers import MODEL
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from robot import HANDS
 from sensor_msgs.msg import CameraInfo, Image
 
+from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
 from hamer_ros.hands import Side
 from hamer_ros.msg import HandMesh, HandMeshArray
-from hamer_ros.rendering.clip import INTRINSICS, WIDTH
+from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH
+from hamer_ros.rendering.raster import rasterize
 from hamer_ros.ros.images import encode_rgb
 
 pytestmark = pytest.mark.usefixtures("nets")
@@ -44,7 +47,7 @@ class Camera:
 
     def send(self, image: Image, info: CameraInfo, stamp: Time | None = None) -> None:
         now = self.node.get_clock().now().to_msg() if stamp is None else stamp
-        image.header.stamp = info.header.stamp = now
+        image.header.stamp = info.header.stamp = self.images_stamp = now
         self.infos.publish(info)
         self.images.publish(image)
 
@@ -73,8 +76,10 @@ def test_hands_and_transforms_are_in_a_frame_that_tf2_takes(robot, own, infos, e
     assert {t.header.frame_id for m in heard for t in m.transforms} == {expected}
 
 
-def test_a_guess_is_told_in_the_message_and_in_diagnostics(robot):
+def test_a_guess_is_told_in_the_message_in_diagnostics_and_in_the_covariance(robot):
     robot.node.start()
+    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(hands_of(robot)))
+    known = hands_of(robot)[-1]
     robot.node.set_parameters([Parameter("assumed_horizontal_fov", value=56.0)])
     uncalibrated = robot.info(k=[0.0] * 9)
 
@@ -85,6 +90,18 @@ def test_a_guess_is_told_in_the_message_and_in_diagnostics(robot):
     assert robot.show(HANDS.rgb, uncalibrated, lambda: is_guessed() and bool(hands_of(robot)))
     array = robot.hands()[-1]
     assert array.focal_length_sigma > 0.05
+    guessed = hands_of(robot)[-1]
+
+    def along(hand: HandMesh) -> float:
+        """Relative standard deviation of the distance."""
+        at = hand.wrist.pose.position
+        ray = np.array([at.x, at.y, at.z])
+        covariance = np.reshape(hand.wrist.covariance, (6, 6))[:3, :3]
+        return float(np.sqrt(ray @ covariance @ ray) / (ray @ ray))
+
+    # Of the distance along the optical axis, so a little less along a ray off it.
+    grown = np.sqrt(along(guessed) ** 2 - along(known) ** 2)
+    assert grown == pytest.approx(array.focal_length_sigma, rel=0.25)
     assert robot.show(HANDS.rgb, uncalibrated, robot.diagnosed("assumed_horizontal_fov"))
     assert robot.diagnosis().level == DiagnosticStatus.WARN
 
@@ -174,6 +191,70 @@ def test_a_camera_info_that_comes_a_little_later_at_the_start_is_no_complaint(ro
     robot.show(HANDS.rgb, None, robot.diagnosed("dropped: no camera_info"))
     assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
     assert "no camera_info" not in capfd.readouterr().err
+
+
+def depth_image(factor: float) -> Image:
+    """Both hands and a wall as a depth camera sees them, in millimetres times a factor."""
+    depth = np.full((HEIGHT, WIDTH), 1.5, np.float32)
+    for truth in HANDS.hands:
+        faces = closed_faces(MODEL.faces)
+        faces = faces if truth.side is Side.RIGHT else mirrored_faces(faces)
+        raster = rasterize(truth.vertices, faces, INTRINSICS, WIDTH, HEIGHT)
+        rows, columns = raster.depth.shape
+        window = depth[raster.top : raster.top + rows, raster.left : raster.left + columns]
+        np.copyto(window, np.minimum(raster.depth, window))
+    message = Image(height=HEIGHT, width=WIDTH, encoding="16UC1", step=2 * WIDTH)
+    message.data = np.round(1000 * factor * depth).astype(np.uint16).tobytes()
+    message.header.frame_id = "camera"
+    return message
+
+
+@pytest.mark.parametrize(
+    ("factor", "subject", "words"),
+    [
+        (10.0, "depth disagrees with the hand", "0.1 mm"),
+        (0.0, "depth empty on the hand", "no value where the hand is"),
+    ],
+)
+def test_a_depth_image_that_cannot_be_used_is_told_and_counted(robot, factor, subject, words):
+    robot.node.set_parameters([Parameter("use_depth", value=True)])
+    robot.node.start()
+    depths = robot.other.create_publisher(Image, "depth", 1)
+    camera, depth = Camera(robot), depth_image(factor)
+
+    def send() -> None:
+        camera.send(image("camera"), robot.info())
+        depth.header.stamp = camera.images_stamp
+        depths.publish(depth)
+
+    assert until(robot.diagnosed(f"odd: {subject}"), send)
+    values = {v.key: v.value for v in robot.diagnosis().values}
+    assert words in values[f"odd: {subject}"]
+    assert int(values[f"images without depth: {subject}"]) > 0
+    assert all(m.scale_source != HandMesh.DEPTH for a in robot.hands() for m in a.hands)
+
+
+def test_depth_that_comes_later_than_any_wait_still_tells_the_size(robot):
+    robot.node.set_parameters(
+        [Parameter("use_depth", value=True), Parameter("max_depth_wait", value=0.02)]
+    )
+    robot.node.start()
+    depths = robot.other.create_publisher(Image, "depth", 1)
+    camera, depth = Camera(robot), depth_image(1.0)
+
+    def send() -> None:
+        camera.send(image("camera"), robot.info())
+        time.sleep(0.15)
+        depth.header.stamp = camera.images_stamp
+        depths.publish(depth)
+
+    def is_learnt() -> bool:
+        return any(hand.scale_source == HandMesh.TRACK for hand in hands_of(robot))
+
+    assert until(lambda: is_learnt() and robot.diagnosed("depth comes late")(), send)
+    (truth,) = [hand for hand in HANDS.hands if hand.side is Side.RIGHT]
+    joints = np.asarray(hands_of(robot)[-1].joints).reshape(21, 3)
+    assert abs(joints[:, 2].mean() - truth.joints[:, 2].mean()) < 0.03
 
 
 def test_left_and_right_change_places_in_a_mirror():

@@ -26,7 +26,7 @@ from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
 from hamer_ros.detection import Detector
-from hamer_ros.errors import DeviceError, HamerRosError
+from hamer_ros.errors import ConfigurationError, DeviceError, HamerRosError
 from hamer_ros.hands import Side
 from hamer_ros.nets.device import Device
 from hamer_ros.nets.gpu import gpu_memory, release_gpu_memory
@@ -208,7 +208,7 @@ class HamerNode(LifecycleNode):
     def _set_up(self, undo: ExitStack) -> _Configured:
         """Make everything; what is made is taken back by closing the stack."""
         if self._refused:
-            raise ValueError("; ".join(self._refused.values()))
+            raise ConfigurationError("; ".join(self._refused.values()))
         parameters = declared.read(self)
         undo.callback(_release, Device.parse(parameters.device))
         stages = self._make_stages(parameters)
@@ -348,7 +348,6 @@ class HamerNode(LifecycleNode):
 
     def _load_again(self, processor: Processor, parameters: declared.Parameters) -> None:
         """Worker's thread: put new models in the place of those that fail."""
-        self.get_logger().warning("loading the models again")
         processor.unload()  # two sets may not find room in the GPU's memory
         _release(Device.parse(parameters.device))
         processor.load(self._make_stages(parameters))
@@ -381,8 +380,9 @@ class HamerNode(LifecycleNode):
                 self._observations.saw(subject, text)
         situation = self._situation(now)
         level, text = health(situation)
-        # Why images are refused was said when they were.
-        if level == DiagnosticStatus.ERROR and not situation.flow.is_refused:
+        # Why images are refused, or why configure failed, was said when it happened.
+        is_told = situation.flow.is_refused or self._state != "active"
+        if level == DiagnosticStatus.ERROR and not is_told:
             patience = DISCOVERY_TIME if self._statistics.is_untouched else 0.0
             self._observations.saw(NOT_WORKING, text, patience)
         elif level != DiagnosticStatus.ERROR:
