@@ -43,6 +43,13 @@ def test_a_known_distance_serves_where_there_is_no_depth():
     assert size.sigma > 0.015  # nobody holds a hand at exactly 60 cm
 
 
+def test_a_length_is_no_surer_than_the_focal_length():
+    measurement = Measurement(None, 0.6)
+    for _ in range(SAMPLES):
+        size = measurement.add([measured(1.0)], focal_sigma=0.15)
+    assert 0.15 < size.sigma < 0.16
+
+
 def test_images_that_do_not_say_which_hand_or_how_far_are_not_used():
     measurement = Measurement(None, None)
     for _ in range(2 * SAMPLES):

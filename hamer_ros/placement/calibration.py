@@ -37,10 +37,12 @@ class Measurement:
         self._images = 0
         self._obstacles: Counter[str] = Counter()
 
-    def add(self, hands: list[PlacedHand]) -> Size | None:
+    def add(self, hands: list[PlacedHand], focal_sigma: float = 0.0) -> Size | None:
         """Take in the hands of an image; the length, once it is known.
 
         An image with several hands that could be meant is not used.
+
+        focal_sigma: of the image's camera; a length is as wrong as the focal length is.
         """
         self._images += 1
         hands = [hand for hand in hands if hand.is_finite]
@@ -63,7 +65,7 @@ class Measurement:
         bias = DISTANCE_SIGMA if self._distance is not None else DEPTH_BIAS_SIGMA
         # Held still, the hand looks equally wrong in all images.
         shared = hand.hand.shared_errors.reach
-        sigma = math.hypot(scatter / math.sqrt(SAMPLES), bias, shared)
+        sigma = math.hypot(scatter / math.sqrt(SAMPLES), bias, shared, focal_sigma)
         return given(math.exp(float(np.median(self._logs))), sigma)
 
     def _why_not_one(self, hands: list[PlacedHand], meant: list[PlacedHand]) -> str:

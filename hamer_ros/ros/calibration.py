@@ -97,11 +97,11 @@ class Calibration:
         if not self._finish("the node was cleaned up meanwhile"):
             self._node.destroy_service(self._service)
 
-    def saw(self, hands: list[PlacedHand]) -> None:
-        """Take in the hands of an image, on the worker's thread."""
+    def saw(self, hands: list[PlacedHand], focal_sigma: float) -> None:
+        """Take in the hands of an image and how sure its focal length is; worker's thread."""
         with self._lock:
             running = self._running
-        if running is not None and (size := running[0].add(hands)) is not None:
+        if running is not None and (size := running[0].add(hands, focal_sigma)) is not None:
             self._finish(size)
 
     async def _answer(

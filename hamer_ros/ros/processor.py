@@ -123,7 +123,8 @@ class Processor:
             self._observations.saw(subject, text)
         for reason in result.unplaced:
             self._statistics.unplaced(reason)
-        there.calibration.saw([hand.raw for hand in result.hands if hand.raw is not None])
+        raw = [hand.raw for hand in result.hands if hand.raw is not None]
+        there.calibration.saw(raw, read.camera.focal_sigma)
         hands = [hand for hand in result.hands if hand.placed.is_finite]
         for _ in range(len(result.hands) - len(hands)):
             self._statistics.unplaced("not finite")
