@@ -49,7 +49,8 @@ ARGUMENTS = {
     "use_depth": ("", "true or false: whether to use the depth image on depth_topic."),
     "depth_transport": (
         "",
-        "raw, or compressedDepth for CompressedImage on depth_topic/compressedDepth.",
+        "raw, compressedDepth for CompressedImage on depth_topic/compressedDepth, or auto: raw"
+        " where image_transport is.",
     ),
     "estimator": ("", "How hands are recovered: landmarks, hamer or ensemble."),
     "detector": ("", "How hands are found: landmarks, onnx, given or vitpose."),

@@ -177,6 +177,20 @@ def test_the_offset_of_a_depth_image_of_another_moment_is_told(world):
     assert world.taken[1].depth is not None
 
 
+@pytest.mark.parametrize(
+    ("image", "depth", "topic"),
+    [
+        ("raw", "auto", "/depth"),
+        ("compressed", "auto", "/depth/compressedDepth"),
+        ("compressed", "raw", "/depth"),
+        ("raw", "compressedDepth", "/depth/compressedDepth"),
+    ],
+)
+def test_depth_is_compressed_where_images_are_unless_it_is_said(world, image, depth, topic):
+    world.open(use_depth=True, image_transport=image, depth_transport=depth)
+    assert world.inputs.depth_topic == topic
+
+
 def test_compressed_depth_has_a_topic_of_its_own(world):
     world.open(use_depth=True, depth_transport="compressedDepth")
     assert world.inputs.depth_topic == "/depth/compressedDepth"

@@ -119,7 +119,7 @@ def test_other_topics_are_taken_as_they_are(name):
 
 
 def test_every_transport_that_is_taken_has_a_topic_that_is_known():
-    assert {*IMAGE_TRANSPORTS, *DEPTH_TRANSPORTS} - {"raw"} <= set(OTHER_TRANSPORTS)
+    assert {*IMAGE_TRANSPORTS, *DEPTH_TRANSPORTS} - {"raw", "auto"} <= set(OTHER_TRANSPORTS)
 
 
 @pytest.mark.parametrize("text", ["", "arm", "/arm", "robot/arm", "/robot/arm"])

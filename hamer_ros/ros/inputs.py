@@ -29,6 +29,7 @@ from hamer_ros.ros.parameters import Parameters
 from hamer_ros.ros.qos import best_effort
 from hamer_ros.ros.stamps import nanoseconds
 from hamer_ros.ros.synchronizer import Companion, Late, Matched, Released, Synchronizer
+from hamer_ros.ros.transports import depth_transport
 from hamer_ros.ros.video_packets import PacketReader, packet_type
 
 ImageMessage: TypeAlias = Image | CompressedImage
@@ -124,7 +125,7 @@ class Inputs:
             )
             self.depth: Subscription | None = None
             if self._has_depth:
-                raw = now.depth_transport == "raw"
+                raw = depth_transport(now.depth_transport, now.image_transport) == "raw"
                 self.depth = self._subscribe(
                     undo,
                     Image if raw else CompressedImage,

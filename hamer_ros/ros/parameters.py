@@ -253,8 +253,9 @@ class Parameters:
         " gives the size and distance of hands.",
     )
     depth_transport: str = _setting(
-        "raw",
-        "raw subscribes to depth, compressedDepth to depth/compressedDepth.",
+        "auto",
+        "raw subscribes to depth, compressedDepth to depth/compressedDepth. auto is raw where"
+        " image_transport is, else compressedDepth.",
         choices=DEPTH_TRANSPORTS,
     )
     depth_tolerance: float = _setting(
