@@ -7,9 +7,7 @@ is sure of each of them; on something else it is sure at times, and its joints f
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -27,9 +25,6 @@ MAX_SPREAD = 0.12
 MIN_PRESENCES = (0.1, 0.2, 0.2)
 """Presence below which the first, second and third look give up.  Where the net sees nothing at
 first but something after it was led along by its own joints, there is no hand."""
-
-LOOKS_AT_A_TIME = 2
-_POOL = ThreadPoolExecutor(LOOKS_AT_A_TIME, thread_name_prefix="looks")
 
 _JITTERS = (
     # turn (radians), size factor, shift right and down in the crop (relative to its size)
@@ -90,15 +85,13 @@ def look_around(
         region: around the hand.
         prior: log odds that there is one, before the looks.
     """
-    regions = jittered_regions(region)
     looks: list[Sighting] = []
     evidence = np.inf
-    # Two at a time: a search falls into one image, and its looks do not depend on each other.
-    for begin in range(0, len(regions), LOOKS_AT_A_TIME):
-        together = regions[begin : begin + LOOKS_AT_A_TIME]
-        looks += _POOL.map(partial(see_landmarks, net, image), together)
-        presences = sorted(look.landmarks.presence for look in looks)
-        evidence = prior + log_odds(presences[1])
+    for jittered in jittered_regions(region):
+        looks.append(see_landmarks(net, image, jittered))
+        if len(looks) > 1:
+            presences = sorted(look.landmarks.presence for look in looks)
+            evidence = prior + log_odds(presences[1])
         if evidence < MIN_EVIDENCE:  # more looks cannot raise it
             return None
     if spread([look.landmarks for look in looks]) > MAX_SPREAD:

@@ -11,12 +11,14 @@ looked for where it may be (see ``lost``) and keeps its number and the vote on i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from hamer_ros.detection.confirm import confirm, look_around
+from hamer_ros.detection.confirm import Confirmation, confirm, look_around
 from hamer_ros.detection.crop import region_from_landmarks
 from hamer_ros.detection.duplicates import distinct_followed, distinct_new, is_known
 from hamer_ros.detection.followed import FollowedHand, covers, keep_following, start_following
@@ -37,6 +39,10 @@ from hamer_ros.nets.store import net_path
 
 NetFunction = Callable[[np.ndarray], list[np.ndarray]]
 
+T = TypeVar("T")
+R = TypeVar("R")
+
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="search")
 
 MIN_PALM_SCORE = 0.15
 """Palms with a lower score are not looked at."""
@@ -207,22 +213,22 @@ class LandmarkDetector:
         return chosen
 
     def _find(self, frame: Frame, searches: list[Search]) -> list[Palm]:
-        palms: list[Palm] = []
-        for search in searches:
+        def find(search: Search) -> list[Palm]:
             net = _while_wanted(self._palm_nets[search.net], frame)
-            palms += find_palms(net, frame.rgb, search.window, MIN_PALM_SCORE)
-        return merge_palms(palms)
+            return find_palms(net, frame.rgb, search.window, MIN_PALM_SCORE)
+
+        return merge_palms([palm for palms in _at_once(find, searches) for palm in palms])
 
     def _take_up(self, image: np.ndarray, palms: list[Palm], look: NetFunction) -> None:
         """Follow the hands of those palms that the landmark net confirms."""
         new = [p for p in palms if not any(covers(hand, p.center) for hand in self._hands)]
         if self._hands:
             new = new[:CANDIDATES_BESIDE_HANDS]
-        found = []
-        for palm in new:
-            confirmation = confirm(look, image, palm, lambda seen: is_known(seen, self._hands))
-            if confirmation is not None:
-                found.append(confirmation)
+
+        def look_at(palm: Palm) -> Confirmation | None:
+            return confirm(look, image, palm, lambda seen: is_known(seen, self._hands))
+
+        found = [seen for seen in _at_once(look_at, new) if seen is not None]
         room = self._options.max_hands - len(self._hands)
         for confirmation in distinct_new(found, self._hands)[:room]:
             sighting = confirmation.sighting
@@ -232,6 +238,13 @@ class LandmarkDetector:
             else:
                 self._hands.append(start_following(self._next_number, sighting))
                 self._next_number += 1
+
+
+def _at_once(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Do the same with several things, two at a time: a search falls into one single image."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    return list(_POOL.map(work, items))
 
 
 def _while_wanted(net: NetFunction, frame: Frame) -> NetFunction:
