@@ -230,7 +230,7 @@ def test_a_depth_image_that_cannot_be_used_is_told_and_counted(robot, factor, su
     assert until(robot.diagnosed(f"odd: {subject}"), send)
     values = {v.key: v.value for v in robot.diagnosis().values}
     assert words in values[f"odd: {subject}"]
-    assert int(values[f"images without depth: {subject}"]) > 0
+    assert int(values[f"hands not measured by depth: {subject}"]) > 0
     assert all(m.scale_source != HandMesh.DEPTH for a in robot.hands() for m in a.hands)
 
 

@@ -119,7 +119,7 @@ class Processor:
         seconds = in_seconds(nanoseconds(stamp))
         result = pipeline.process(read.rgb, seconds, read.depth, abandoned, read.boxes)
         for subject, text in result.remarks:
-            self._statistics.without_depth(subject)
+            self._statistics.unmeasured(subject)
             self._observations.saw(subject, text)
         for reason in result.unplaced:
             self._statistics.unplaced(reason)

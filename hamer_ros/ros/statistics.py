@@ -78,6 +78,7 @@ class Statistics:
             self._dropped: Counter[str] = Counter()
             self._unplaced: Counter[str] = Counter()
             self._without_depth: Counter[str] = Counter()
+            self._unmeasured: Counter[str] = Counter()
             self._without_boxes = 0
             self._why_refused = ""
             self._recent: deque[Processed] = deque(maxlen=WINDOW)
@@ -110,6 +111,11 @@ class Statistics:
         """An image was processed without the depth image that was asked for."""
         with self._lock:
             self._without_depth[reason] += 1
+
+    def unmeasured(self, reason: str) -> None:
+        """A hand was placed, but the depth image that was there did not tell its size."""
+        with self._lock:
+            self._unmeasured[reason] += 1
 
     def without_boxes(self) -> None:
         """An image was processed without the boxes that were asked for."""
@@ -150,6 +156,7 @@ class Statistics:
                 "dropped": self._dropped,
                 "hands not placed": self._unplaced,
                 "images without depth": self._without_depth,
+                "hands not measured by depth": self._unmeasured,
             }
             for what, counter in counters.items():
                 for reason, count in sorted(counter.items()):
