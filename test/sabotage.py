@@ -95,7 +95,7 @@ def not_finite(pipe: Connection, domain: int, log: Path) -> None:
 def lenient(pipe: Connection, domain: int, log: Path) -> None:
     """Takes images of which data is missing."""
 
-    def fill(message: Any) -> None:
+    def fill(message: Any, *_: Any) -> None:
         message.data.extend(bytes(max(message.step * message.height - len(message.data), 0)))
 
     _before(frame_reader, "decode_image", fill)

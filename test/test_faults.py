@@ -84,8 +84,10 @@ def test_a_stamp_is_judged_by_the_one_before():
     course.went_on(stamp(0.0), PROCESSED)
     assert course.verdict(stamp(-0.1), NOW) == broken(OUT_OF_ORDER)
     assert course.verdict(stamp(-10.0), NOW) == SOUND
-    course.went_on(stamp(-0.1), OUT_OF_ORDER)
-    assert course.verdict(stamp(-0.05), NOW) == doubtful(OUT_OF_ORDER)
+    for k in range(stamps.LATE_RUN):
+        assert course.verdict(stamp(-0.1 + 0.005 * k), NOW) == broken(OUT_OF_ORDER)
+        course.went_on(stamp(-0.1 + 0.005 * k), OUT_OF_ORDER)
+    assert course.verdict(stamp(-0.04), NOW) == doubtful(OUT_OF_ORDER)
 
 
 # Events

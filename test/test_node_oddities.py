@@ -71,7 +71,7 @@ def test_hands_and_transforms_are_in_a_frame_that_tf2_takes(robot, own, infos, e
     camera, info = Camera(robot), robot.info()
     info.header.frame_id = infos
     heard = robot.heard["/tf"]
-    assert until(lambda: bool(heard), lambda: camera.send(image(own), info))
+    assert until(lambda: heard and robot.hands(), lambda: camera.send(image(own), info))
     assert {array.header.frame_id for array in robot.hands()} == {expected}
     assert {t.header.frame_id for m in heard for t in m.transforms} == {expected}
 

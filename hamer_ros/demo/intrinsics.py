@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,8 @@ def parse_camera(text: str | None, orientations: frozenset[int] | None = None) -
     if text is None:
         fov = math.radians(GUESSED_FOV)
         return lambda width, height: CameraModel.from_fov(width, height, fov, GUESS_SIGMA)
-    if "," in text and not Path(text).exists():
+    is_number = re.fullmatch(r"[-+.\d]+", text) is not None
+    if ("," in text or is_number) and not Path(text).exists():
         camera, is_sized, name = _of_numbers(text), False, "camera"
     else:
         calibration = read_calibration(text)

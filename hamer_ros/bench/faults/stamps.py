@@ -24,7 +24,8 @@ from hamer_ros.bench.faults.verdict import (
 
 SECOND = 1_000_000_000
 _MAX = 2**31 - 1
-_LATE_RUN = 10
+LATE_RUN = 10
+"""Images in a row that the node refuses for their order at most."""
 _MARGIN = SECOND // 10
 """Time that may pass between an image's stamp and the node's look at its clock, and more."""
 
@@ -117,7 +118,7 @@ class Course:
         behind = [last - time for last in self._last if 0 < last - time < SECOND // 2 + _MARGIN]
         if behind:
             certain = (
-                self._is_certain and self._late < _LATE_RUN and max(behind) < SECOND // 2 - _MARGIN
+                self._is_certain and self._late < LATE_RUN and max(behind) < SECOND // 2 - _MARGIN
             )
             verdict &= broken(OUT_OF_ORDER) if certain else doubtful(OUT_OF_ORDER)
         return verdict
