@@ -53,7 +53,7 @@ def test_versions_agree():
 
 
 OPTIONAL = {"ffmpeg_image_transport_msgs"}
-"""Not part of a ROS that was just installed; the node says what to install where it is asked for."""
+"""Not part of a ROS that was just installed; the node says what to install when asked for it."""
 
 
 def test_every_message_package_in_use_is_a_dependency():
