@@ -68,6 +68,21 @@ def test_two_publishers_that_began_together_are_told_apart():
     assert arrivals.is_mixed
 
 
+def test_a_second_publisher_that_has_sent_for_long_loses_nothing():
+    arrivals = Arrivals()
+    now = arrive(arrivals, [n for k in range(40) for n in (k + 1, k + 5000)])
+    assert arrivals.lost(now) is None
+    assert arrivals.is_mixed
+
+
+def test_a_pause_is_no_loss():
+    arrivals = Arrivals()
+    now = arrive(arrivals, list(range(60)))
+    arrivals.pause()
+    now = arrive(arrivals, list(range(90, 150)), now + 1.0)
+    assert arrivals.lost(now) is None
+
+
 def test_a_camera_that_was_started_again_is_one_publisher():
     arrivals = Arrivals()
     now = arrive(arrivals, list(range(100, 130)))

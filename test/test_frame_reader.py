@@ -13,6 +13,7 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 from sensor_msgs.msg import CameraInfo, Image
 
 from hamer_ros.hands import IntrinsicsSource, Side, SuggestedBox
+from hamer_ros.ros.depth_images import DepthError
 from hamer_ros.ros.frame_reader import FrameReader, Topics
 from hamer_ros.ros.images import encode_rgb
 from hamer_ros.ros.inputs import FrameMessages
@@ -146,7 +147,7 @@ def test_intrinsics_of_the_moment_are_used(world):
 @pytest.mark.parametrize(
     ("depth", "offset", "reason", "words"),
     [
-        (None, None, "no depth", "no depth image has come on '/depth' within 0.1 s"),
+        (None, None, "no depth", "has come on '/depth' within 0.1 s"),
         (None, 45_000_000, "no depth", "45.0 ms later, depth_tolerance is 20 ms"),
         (None, -31_000_000, "no depth", "31.0 ms earlier"),
         (depth_image("depth_frame"), None, "depth of another frame", "is in 'depth_frame'"),
@@ -178,3 +179,9 @@ def test_mirrored_images_are_turned_back_with_all_that_belongs_to_them(world):
     assert read.camera.cx == WIDTH - 1 - K[2]
     np.testing.assert_array_equal(read.boxes[0].box, [52, 2, 62, 12])
     assert read.is_mirrored
+
+
+def test_late_depth_of_another_frame_is_refused_as_well(world):
+    read = world.read()
+    with pytest.raises(DepthError, match="is in 'depth_frame'"):
+        world.reader.read_depth(depth_image("depth_frame"), read.camera, world.parameters)

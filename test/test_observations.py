@@ -91,3 +91,12 @@ def test_what_mended_itself_in_time_is_never_spoken_of(observations, log):
     observations.saw("no camera_info", "none on /camera_info", patience=3.0)
     observations.settled("no camera_info")
     assert log.lines == []
+
+
+def test_where_images_come_seldom_an_observation_lasts_from_one_to_the_next(observations, log):
+    observations.quiet_after = 45.0
+    for _ in range(3):
+        observations.saw("no camera_info", "none", patience=3.0)
+        log.now += 15.0
+        observations.present()
+    assert log.lines == ["WARN no camera_info: none"]

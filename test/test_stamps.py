@@ -13,8 +13,9 @@ from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hamer_ros.pipeline import LATE
 from hamer_ros.ros.rejection import FrameRejectedError
-from hamer_ros.ros.stamps import LATE_RUN, MAX_AHEAD, REORDERED, StampGate, in_words
+from hamer_ros.ros.stamps import LATE_RUN, MAX_AHEAD, StampGate, in_words
 
 NOW = 1_000_000_000_000
 """Nanoseconds."""
@@ -155,6 +156,13 @@ def test_a_stamp_that_is_odd_is_told_with_its_age(stamp, subject, words):
     assert words in remarks(stamp)[subject]
 
 
+def test_an_old_recording_is_no_machine_that_was_started_long_ago():
+    year_2026 = 1_795_000_000_000_000_000
+    text = remarks(Time(sec=1_305_000_000), year_2026)["old stamps"]  # of 2011
+    assert "16 years old" in text
+    assert "recording" in text
+
+
 def test_an_old_stamp_says_nothing_about_latency():
     assert StampGate("/image").admit(at(-0.2), NOW, 0.0).age == pytest.approx(0.2)
     assert StampGate("/image").admit(at(-180), NOW, 0.0).age is None
@@ -165,6 +173,6 @@ def test_what_is_refused_is_a_little_older_than_the_newest(offsets):
     gate, newest = StampGate("/image"), None
     for s in offsets:
         if refusal(gate, at(s)):
-            assert 0 < newest - s < REORDERED + 1e-6
+            assert 0 < newest - s < LATE + 1e-6
         else:
             newest = s

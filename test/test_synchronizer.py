@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,6 +151,123 @@ def test_not_more_than_a_few_images_wait():
     sync = boxes(max_wait=100.0)
     lost = sum(sync.put_image(f"i{k}", k * MS, 0.0).lost for k in range(MAX_HELD + 5))
     assert lost == 5
+
+
+# Streams over time
+
+
+class Stream:
+    """What became of images that come at a rate, with depth at another and later by a lag."""
+
+    def __init__(
+        self, rate: float, depth_rate: float, lag: float, tolerance: int = 20, wait: float = 0.1
+    ) -> None:
+        sync = Synchronizer({"depth": Companion(tolerance * MS, wait)})
+        events = [(k / rate, "image", round(1e9 * k / rate)) for k in range(round(5 * rate))]
+        events += [
+            (k / depth_rate + lag, "depth", round(1e9 * k / depth_rate))
+            for k in range(round(5 * depth_rate))
+        ]
+        self.matched: list = []
+        self.lost = self.at_once = 0
+        self.delays: list[float] = []
+        for now, what, stamp in sorted(events):
+            while (due := sync.deadline()) is not None and due < now:
+                self.note(sync.time_passes(due), due)
+            if what == "image":
+                self.note(sync.put_image(stamp, stamp, now), now)
+            else:
+                self.note(sync.put_companion("depth", stamp, stamp, now), now)
+
+    def note(self, released, now: float) -> None:
+        self.matched += released.matched
+        self.delays += [now - m.arrival for m in released.matched]
+        self.at_once += max(len(released.matched) - 1, 0)
+        self.lost += released.lost + released.overtaken
+
+    def offsets(self) -> set[int]:
+        """Milliseconds from images to the depth that they got."""
+        return {
+            round((m.companions["depth"] - m.stamp) / MS)
+            for m in self.matched
+            if m.companions["depth"] is not None
+        }
+
+
+@pytest.mark.parametrize("rate", [30, 60])
+@pytest.mark.parametrize("tolerance", [5, 20, 50, 100])
+@pytest.mark.parametrize("lag", [0.0, 0.005, 0.05])
+def test_every_image_gets_its_own_depth_though_that_of_another_would_do(rate, tolerance, lag):
+    stream = Stream(rate, rate, lag, tolerance)
+    assert stream.offsets() == {0}
+    assert len(stream.matched) >= 5 * rate - 5
+    assert max(stream.delays) <= lag + 1e-9
+
+
+@pytest.mark.parametrize(("rate", "depth_rate"), [(30, 15), (30, 10), (60, 30), (60, 15)])
+def test_depth_at_a_lower_rate_does_not_slow_the_images_down(rate, depth_rate):
+    stream = Stream(rate, depth_rate, 0.005)
+    assert stream.at_once <= 2 * rate / depth_rate + 3  # until the steps are known
+    own = [m for m in stream.matched if m.companions["depth"] == m.stamp]
+    assert len(own) >= 5 * depth_rate - 2
+
+
+def test_images_go_on_though_depth_never_comes_and_the_wait_is_long():
+    stream = Stream(30, 1 / 5, 4.99, wait=2.0)
+    assert len(stream.matched) >= 148
+    assert stream.lost == 0
+
+
+def test_a_stream_whose_stamps_never_match_is_not_waited_for():
+    """A driver that stamps its CameraInfo by itself."""
+    sync = Synchronizer({"info": Companion(0, 0.1)})
+    delays = []
+    for k in range(60):
+        now = k / 30
+        for released in (
+            sync.put_companion("info", "c", round(1e9 * now) - 100_000, now),
+            sync.put_image("i", round(1e9 * now), now),
+        ):
+            delays += [now - m.arrival for m in released.matched]
+    assert len(delays) == 60
+    assert sorted(delays)[-4] == 0.0
+
+
+def test_a_recording_that_starts_again_while_nothing_waits_finds_its_companions():
+    sync = boxes()
+    for loop in range(3):
+        for k in range(20):
+            now = loop + 0.033 * k
+            found = both(sync.put_image(f"i{k}", 10**12 + 33 * MS * k, now))
+            found += both(sync.put_companion("boxes", f"b{k}", 10**12 + 33 * MS * k, now + 0.01))
+            assert found == [(f"i{k}", f"b{k}")]
+
+
+def test_a_companion_from_the_future_costs_no_image_but_its_own():
+    sync = boxes()
+    overtaken = 0
+    for k in range(60):
+        stamp = 10**12 + 33 * MS * k
+        sync.put_image(f"i{k}", stamp, 0.033 * k)
+        ahead = 1000 * 10**9 if k == 20 else 0
+        overtaken += sync.put_companion("boxes", "b", stamp + ahead, 0.033 * k + 0.01).overtaken
+    assert overtaken == 1
+
+
+def test_images_that_have_gone_on_are_let_go_of():
+    class Large:
+        pass
+
+    sync = Synchronizer({"depth": Companion(0, 0.1)})
+    alive = weakref.WeakSet()
+    for k in range(50):
+        image = Large()
+        alive.add(image)
+        sync.put_image(image, k * MS, k * 0.1)
+        sync.time_passes(k * 0.1 + 0.1)
+        del image
+    gc.collect()
+    assert len(alive) == 0
 
 
 @given(

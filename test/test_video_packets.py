@@ -12,7 +12,7 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 pytest.importorskip("av", reason="needs PyAV")
 
 from std_msgs.msg import Header
-from test_video import encoded, picture
+from test_video import GOP, encoded, picture
 
 from hamer_ros.errors import MissingFileError
 from hamer_ros.ros.images import decode_image
@@ -23,7 +23,10 @@ from hamer_ros.ros.video_packets import PacketReader, packet_type
 class World:
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.reader = PacketReader("/image/ffmpeg", Observations(self))
+        self.dropped: list[str] = []
+        self.reader = PacketReader(
+            "/image/ffmpeg", Observations(self), lambda reason, _: self.dropped.append(reason)
+        )
 
     def warning(self, text: str) -> bool:
         self.said.append(text)
@@ -57,11 +60,21 @@ def test_a_stream_that_is_joined_in_its_middle_says_what_it_waits_for(world):
     packets = encoded("h264")
     assert world.read(*packets[1]) == []
     assert world.said[0].startswith("waiting for a keyframe: /image/ffmpeg")
+    assert world.dropped == ["waiting for a keyframe"]
 
 
 def test_what_is_no_video_is_said(world):
     assert world.read(0, 1, b"\x00\x00\x00\x01\x65rubbish") == []
     assert world.said[0].startswith("bad video: /image/ffmpeg: h264 packet")
+    assert world.dropped == ["bad video"]
+
+
+def test_after_a_packet_that_was_not_wanted_a_keyframe_must_come(world):
+    packets = encoded("h264")
+    assert len(world.read(*packets[0])) == 1
+    world.reader.skip()
+    assert world.read(*packets[2]) == []
+    assert len(world.read(*packets[GOP])) == 1
 
 
 def test_messages_that_are_not_installed_are_named_with_what_to_type(monkeypatch):

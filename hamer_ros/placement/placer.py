@@ -116,9 +116,13 @@ class Placer:
         """Place each hand, or say why not; in the same order."""
         refused = {i: reason for i, hand in enumerate(hands) if (reason := _unusable(hand))}
         usable = [hand for i, hand in enumerate(hands) if i not in refused]
-        solved = iter(self._solved(frame, usable) if usable else ())
+        solved = self._solved(frame, usable) if usable else []
+        if frame.depth is None:
+            placed = tuple(hand for hand in solved if isinstance(hand, PlacedHand))
+            self._without_depth.append(_Kept(frame.stamp, frame.camera, placed))
+        rest = iter(solved)
         return [
-            Unplaced(hand, refused[i]) if i in refused else next(solved)
+            Unplaced(hand, refused[i]) if i in refused else next(rest)
             for i, hand in enumerate(hands)
         ]
 
@@ -160,9 +164,6 @@ class Placer:
             else:
                 placed.append(self._scaled(frame, hand, in_camera(views, solution, i)))
         self._forget(frame.stamp)
-        if frame.depth is None:
-            seen = tuple(hand for hand in placed if isinstance(hand, PlacedHand))
-            self._without_depth.append(_Kept(frame.stamp, frame.camera, seen))
         return placed
 
     def _scaled(self, frame: Frame, hand: Hand, pose: PoseUpToScale) -> PlacedHand | Unplaced:

@@ -15,6 +15,9 @@ WINDOW = 5.0
 """Seconds that are looked at."""
 FEW = 10
 """Messages that at least must be missing before anything is said, or steps between stamps known."""
+FARTHEST = 500
+"""Numbers that one publisher sends in the time that is looked at, at most: what is farther ahead
+comes from another one."""
 SHARE = 0.2
 """Part of what was sent that is missing when something is said."""
 ROW_ENDS_AFTER = 2.0
@@ -67,6 +70,10 @@ class Arrivals:
         while self._recent[0].time < now - WINDOW:
             self._recent.popleft()
 
+    def pause(self) -> None:
+        """Messages are not looked at for a while: what comes next continues nothing."""
+        self._rows.clear()
+
     @property
     def is_mixed(self) -> bool:
         """Two publishers or more send at the same time: each went on after the other began."""
@@ -85,7 +92,7 @@ class Arrivals:
 
     def _continue_row(self, number: int, now: float) -> int:
         """How many numbers were left out."""
-        before = [row for row in self._rows if row.last < number]
+        before = [row for row in self._rows if row.last < number <= row.last + FARTHEST]
         if not before:
             self._rows.append(_Row(number, now, now))
             return 0

@@ -12,7 +12,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 from hamer_ros.hands import Remark
 from hamer_ros.ros.inputs import Inputs
 from hamer_ros.ros.shared_memory import shared_memory
-from hamer_ros.ros.silence import Publisher, Silence, may_be_too_large, why_silent
+from hamer_ros.ros.silence import PROFILE_REMEDY, Publisher, Silence, may_be_too_large, why_silent
 
 BYTES_A_PIXEL = 3
 """Of a colour image, as most cameras send it."""
@@ -55,15 +55,13 @@ class CameraWatch:
 
     def _why_lost(self, lost: int, sent: int) -> str:
         share = f"{lost} of {sent} images that were sent have not arrived"
-        if may_be_too_large(self._silence(0.0)):
-            return (
-                f"{share}; images larger than Fast DDS' shared-memory segment are lost: start the "
-                "camera with FASTRTPS_DEFAULT_PROFILES_FILE set to hamer_ros' config/fastdds.xml"
-            )
-        return (
-            f"{share}; the network, or this machine's processor, does not keep up: lower rate or "
-            "resolution, or use image_transport:=compressed"
+        overload = (
+            "the network, or this machine's processor, does not keep up: lower rate or resolution, "
+            "or use image_transport:=compressed"
         )
+        if may_be_too_large(self._silence(0.0)):
+            return f"{share}; {PROFILE_REMEDY}; or {overload}"
+        return f"{share}; {overload}"
 
     def _silence(self, silence: float) -> Silence:
         images = self._inputs.images

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from sensor_msgs.msg import CameraInfo, CompressedImage
 from std_msgs.msg import Header
@@ -92,7 +93,7 @@ class FrameReader:
         depth = self._depth_of(messages, intrinsics.camera, parameters)
         boxes, is_mirrored = messages.boxes, parameters.mirrored
         if is_mirrored:
-            rgb = np.ascontiguousarray(rgb[:, ::-1])
+            rgb = cv2.flip(rgb, 1)
             boxes = None if boxes is None else tuple(_mirrored(box, width) for box in boxes)
         return ReadFrame(
             rgb, intrinsics.camera, depth, boxes, header, intrinsics.source, is_mirrored
@@ -104,11 +105,18 @@ class FrameReader:
         """Depth (H, W) float32 in metres, as the camera's image lies.
 
         Raises:
-            DepthError: of another size, or it cannot be decoded.
+            DepthError: of another frame or size, or it cannot be decoded.
         """
+        frame_id = message.header.frame_id
+        if frame_id and frame_id.lstrip("/") != self._frame_id:
+            raise DepthError(
+                "depth of another frame",
+                f"depth on '{self._topics.depth}' is in '{frame_id}', the image in "
+                f"'{self._frame_id}'; use the depth that the driver aligns to the colour image",
+            )
         decode = decode_compressed_depth if isinstance(message, CompressedImage) else decode_depth
         depth = decode(message, self._topics.depth, camera)
-        return np.ascontiguousarray(depth[:, ::-1]) if parameters.mirrored else depth
+        return cv2.flip(depth, 1) if parameters.mirrored else depth
 
     def _agreed_frame(self, messages: FrameMessages) -> str:
         own = messages.image.header.frame_id
@@ -174,13 +182,6 @@ class FrameReader:
         try:
             if messages.depth is None:
                 raise DepthError("no depth", self._why_no_depth(messages, parameters))
-            frame_id = messages.depth.header.frame_id
-            if frame_id and frame_id.lstrip("/") != self._frame_id:
-                raise DepthError(
-                    "depth of another frame",
-                    f"depth on '{self._topics.depth}' is in '{frame_id}', the image in "
-                    f"'{self._frame_id}'; use the depth that the driver aligns to the colour image",
-                )
             return self.read_depth(messages.depth, camera, parameters)
         except DepthError as error:
             self._without_depth(error.reason)
@@ -192,8 +193,8 @@ class FrameReader:
         topic = self._topics.depth
         if messages.depth_offset is None:
             return (
-                f"no depth image has come on '{topic}' within {parameters.max_depth_wait:g} s "
-                "(max_depth_wait) after the image"
+                f"no depth image of the image's time has come on '{topic}' within "
+                f"{parameters.max_depth_wait:g} s (max_depth_wait)"
             )
         offset = 1e-6 * messages.depth_offset
         return (

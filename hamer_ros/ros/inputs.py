@@ -183,16 +183,29 @@ class Inputs:
         return companions
 
     def _take_image(self, message: ImageMessage, info: dict[str, Any]) -> None:
-        arrival, stamp = time.monotonic(), nanoseconds(message.header.stamp)
+        if self._is_wanted(message, info):
+            self._hold(message)
+
+    def _is_wanted(self, message: Any, info: dict[str, Any]) -> bool:
+        """Take note of a message that has come, and ask what to do with it."""
         if not self._receiver.wants():
-            return
-        self.arrivals.came(info.get("publication_sequence_number"), stamp, arrival)
+            self.arrivals.pause()
+            return False
+        number = info.get("publication_sequence_number")
+        self.arrivals.came(number, nanoseconds(message.header.stamp), time.monotonic())
+        return True
+
+    def _hold(self, image: ImageMessage) -> None:
         self._synchronizer.companions = self._companions(self._parameters())
-        self._pass_on(self._synchronizer.put_image(message, stamp, arrival))
+        stamp = nanoseconds(image.header.stamp)
+        self._pass_on(self._synchronizer.put_image(image, stamp, time.monotonic()))
 
     def _take_packet(self, message: Any, info: dict[str, Any]) -> None:
+        if not self._is_wanted(message, info):
+            self._packets.skip()
+            return
         for image in self._packets.read(message):
-            self._take_image(image, info)
+            self._hold(image)
 
     def _take_info(self, message: CameraInfo) -> None:
         self.last_info = message
@@ -256,7 +269,7 @@ class Inputs:
             qos = best_effort(PACKET_DEPTH)
             kind = packet_type()
             images = self._subscribe(undo, kind, "image/ffmpeg", self._take_packet, qos)
-            self._packets = PacketReader(images.topic_name, self._observations)
+            self._packets = PacketReader(images.topic_name, self._observations, self._receiver.drop)
             return images
         compressed = transport == "compressed"
         return self._subscribe(

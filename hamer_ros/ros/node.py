@@ -41,7 +41,7 @@ from hamer_ros.ros.diagnostics import Situation, health, odd_values, status
 from hamer_ros.ros.ending import ending_in_time
 from hamer_ros.ros.frame_reader import FrameReader, Topics
 from hamer_ros.ros.inputs import FrameMessages, Inputs, LateDepth, Receiver
-from hamer_ros.ros.observations import DISCOVERY_TIME, Observations
+from hamer_ros.ros.observations import DISCOVERY_TIME, QUIET_AFTER, Observations
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.parameter_remarks import ParameterRemarks
 from hamer_ros.ros.processor import Connections, Processor
@@ -49,6 +49,7 @@ from hamer_ros.ros.repair import ATTEMPTS
 from hamer_ros.ros.stages import make_stages
 from hamer_ros.ros.stamps import StampGate
 from hamer_ros.ros.statistics import Statistics
+from hamer_ros.ros.video_packets import check_video
 from hamer_ros.ros.worker import Report, Work, Worker
 
 NOT_WORKING = "not working"
@@ -211,6 +212,8 @@ class HamerNode(LifecycleNode):
             raise ConfigurationError("; ".join(self._refused.values()))
         parameters = declared.read(self)
         undo.callback(_release, Device.parse(parameters.device))
+        if parameters.image_transport == "ffmpeg":
+            check_video()  # before large models are read
         stages = self._make_stages(parameters)
         _, recoverer = stages
         self._settings = parameters
@@ -375,6 +378,8 @@ class HamerNode(LifecycleNode):
         self._remark()
         now = time.monotonic()
         if self._state == "active" and self._configured is not None:
+            period = self._configured.inputs.arrivals.period or 0.0
+            self._observations.quiet_after = max(QUIET_AFTER, 3 * period)
             self._configured.watch.look_for_latched_info()
             for subject, text in self._configured.watch.remarks(now):
                 self._observations.saw(subject, text)

@@ -62,6 +62,9 @@ class Observations:
         self._clock = clock
         self._lock = threading.Lock()
         self._present: dict[str, Observation] = {}
+        self.quiet_after = QUIET_AFTER
+        """Seconds without another sighting after which an observation is over; longer where
+        images come more seldom."""
 
     def saw(self, subject: str, text: str, patience: float = 0.0) -> None:
         """Something odd is there, perhaps still.
@@ -98,7 +101,7 @@ class Observations:
         """All that is odd now, the oldest first; what was not seen for long is over."""
         now = self._clock()
         with self._lock:
-            quiet = [o for o in self._present.values() if now - o.last > QUIET_AFTER]
+            quiet = [o for o in self._present.values() if now - o.last > self.quiet_after]
             for over in quiet:
                 del self._present[over.subject]
             present = tuple(o for o in self._present.values() if o.is_said)

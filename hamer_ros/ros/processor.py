@@ -25,6 +25,8 @@ from hamer_ros.ros.parameters import Parameters
 from hamer_ros.ros.stamps import StampGate, in_seconds, nanoseconds
 from hamer_ros.ros.statistics import Processed, Statistics
 
+MAX_REMEMBERED = 64
+"""Stamps of images that were processed: for one that was left out, depth is of no use."""
 MAX_LATE = 4
 """Depth images that came too late and wait to be looked at."""
 
@@ -61,6 +63,7 @@ class Processor:
         self._statistics = statistics
         self._observations = observations
         self._late: deque[LateDepth] = deque(maxlen=MAX_LATE)
+        self._processed: deque[int] = deque(maxlen=MAX_REMEMBERED)
         self._pipeline: HandPipeline | None = None
         self._forgetful = False
 
@@ -134,6 +137,7 @@ class Processor:
         there.outputs.publish(hands, read, result.stamp, parameters)
         published = time.perf_counter()
         stages = {"decode": decoded - begin, **result.seconds, "publish": published - publishing}
+        self._processed.append(nanoseconds(stamp))
         seen = sum(hand.raw is not None for hand in hands)
         # A stamp that is absurdly old says nothing about latency.
         latency = time.monotonic() - messages.arrival
@@ -157,6 +161,8 @@ class Processor:
         """Let depth images that came too late for their image tell the sizes of its hands."""
         while self._late:
             late = self._late.popleft()
+            if late.stamp not in self._processed:
+                continue
             try:
                 depth = self._connections.reader.read_depth(
                     late.message, pipeline.camera, parameters
@@ -168,6 +174,7 @@ class Processor:
                 self._observations.saw(subject, text)
             self._observations.saw(
                 "depth comes late",
-                f"a depth image came {1e3 * late.delay:.0f} ms after its image and served for the "
-                f"size only; max_depth_wait is {1e3 * parameters.max_depth_wait:g} ms",
+                f"a depth image came {1e3 * late.delay:.0f} ms after its image and can serve "
+                f"for the size of the hands only; max_depth_wait is "
+                f"{1e3 * parameters.max_depth_wait:g} ms",
             )

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 
 from hamer_ros.ros.shared_memory import SharedMemory
 
+PROFILE_REMEDY = (
+    "its images are larger than Fast DDS' shared-memory segment and are lost: start the camera "
+    "with FASTRTPS_DEFAULT_PROFILES_FILE set to hamer_ros' config/fastdds.xml"
+)
+
 _TRANSPORTS = ("compressed", "compressedDepth", "theora", "ffmpeg", "zstd")
 
 
@@ -107,10 +112,7 @@ def _why_nothing_arrives(now: Silence) -> str:
         )
     if may_be_too_large(now):
         size = "" if now.image_bytes is None else f" ({1e-6 * now.image_bytes:.1f} MB)"
-        causes.append(
-            f"its images{size} are larger than Fast DDS' shared-memory segment and are lost: start "
-            "the camera with FASTRTPS_DEFAULT_PROFILES_FILE set to hamer_ros' config/fastdds.xml"
-        )
+        causes.append(f"{PROFILE_REMEDY}{size}")
     if "cyclonedds" in now.middleware:
         causes.append(
             "its images are larger than the system's receive buffer: raise net.core.rmem_max and "

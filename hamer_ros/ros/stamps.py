@@ -6,12 +6,12 @@ ones until it is reached, and an old hand lets a robot act on what is no longer 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from builtin_interfaces.msg import Time
 
 from hamer_ros.hands import Remark
+from hamer_ros.pipeline import LATE
 from hamer_ros.ros.rejection import FrameRejectedError
 
 MAX_AHEAD = 1.0
@@ -20,17 +20,14 @@ MAX_AHEAD = 1.0
 NOTABLE_AHEAD = 0.05
 """Seconds by which a stamp is ahead before it is said."""
 
-REORDERED = 0.5
-"""Seconds by which an image may be older than the newest and still be of the same stream."""
-
 LATE_RUN = 10
 """Late images in a row after which time has gone back: no jitter lasts so long."""
 
 OLD = 5.0
 """Seconds after which a stamp is so old that it says nothing about latency."""
 
-UPTIME_TOLERANCE = 60.0
-"""Seconds by which a stamp may differ from the machine's uptime and still be taken for it."""
+LONGEST_UPTIME = 10 * 365 * 86400.0
+"""Seconds below which a stamp is taken for the time since a machine was started."""
 
 _SECOND = 1_000_000_000
 _UNITS = (("year", 365.25 * 86400), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
@@ -121,7 +118,7 @@ class StampGate:
                 "network or the driver is slow, its clock differs, or this is a recording",
             )
         behind = 0 if self._newest is None else self._newest - taken
-        if 0 < behind < REORDERED * _SECOND and self._late < LATE_RUN:
+        if 0 < behind < LATE * _SECOND and self._late < LATE_RUN:
             self._late += 1
             raise FrameRejectedError(
                 "out of order",
@@ -150,7 +147,7 @@ def _why_old(taken: float, age: float) -> str:
     follows = "hands and transforms carry it, and tf2 cannot join them with what is stamped now"
     if taken == 0:
         return f"the stamp is 0, so the driver does not stamp its images; {follows}"
-    if abs(taken - time.monotonic()) < UPTIME_TOLERANCE or age > 10 * 365 * 86400:
+    if taken < LONGEST_UPTIME < age:
         return (
             f"the stamp is {in_words(taken)} after zero and so {in_words(age)} old; the driver "
             f"counts from when the machine was started instead of from 1970; {follows}"

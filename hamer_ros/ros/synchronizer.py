@@ -1,18 +1,22 @@
 """Images and what belongs to them, brought together by their stamps.
 
 An image waits until every companion (its CameraInfo, its depth image, its boxes) has come, or until
-one cannot be expected any more: a later companion has come, the wait is over, or the stream has not
-kept up so far.  Images go on in the order in which they came, and each exactly once.
+one cannot be expected any more: a later companion has come, the wait is over, the stream sends at
+other times, or it has not kept up so far.  Images go on in the order in which they came, and each
+exactly once.
 
 Stamps are whole nanoseconds, arrivals seconds of a monotonic clock.  Nothing here knows ROS.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from hamer_ros.pipeline import LATE
 
 T = TypeVar("T")
 
@@ -22,8 +26,15 @@ MAX_KEPT = 30
 """Companions that wait for their image at most, of each stream: depth images are large."""
 MAX_REMEMBERED = 64
 """Images that have gone on, for which a companion may still come."""
-RESTART = 500_000_000
-"""Nanoseconds by which a stamp lies before the newest where another recording begins."""
+MAX_MISSED = 3
+"""Images in a row that a stream passes by before it is not waited for any more."""
+RESTART = round(1e9 * LATE)
+"""Nanoseconds by which a stamp lies before the newest where another recording begins; a companion
+that is as far ahead of an image says nothing about it."""
+RASTER_STEPS = 3
+"""Steps of a stream that must be known before its next stamps are foreseen."""
+RASTER_SLACK = 0.1
+"""Part of a step by which a stamp may differ from what was foreseen."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,7 @@ class Matched(Generic[T]):
     """An image that goes on.
 
     companions: by stream; None where there is none.
-    offsets: by stream that has none: nanoseconds from the image's stamp to the nearest one seen,
-        where there was any.
+    offsets: by stream that passed the image by: nanoseconds from its stamp to the nearest one.
     """
 
     image: T
@@ -74,7 +84,7 @@ class Released(Generic[T]):
 
     matched: images that go on, in the order in which they came.
     overtaken: images that are given up because a later one has its required companion.
-    lost: images that are given up because too many wait.
+    lost: images that are given up because too many wait for a required companion.
     late: companions whose image has gone on without them.
     """
 
@@ -92,20 +102,68 @@ class _Held(Generic[T]):
 
 
 @dataclass
+class _Gone:
+    """What is remembered of an image that went on without some of its companions."""
+
+    stamp: int
+    arrival: float
+    missing: set[str]
+
+
+@dataclass
 class _Stream:
-    """Companions that have come; ``is_expected`` while the stream keeps up."""
+    """Companions that have come.
+
+    is_expected: the stream keeps up.  missed: images in a row that it has passed by.
+    """
 
     kept: deque[tuple[int, Any]] = field(default_factory=lambda: deque(maxlen=MAX_KEPT))
+    steps: deque[int] = field(default_factory=lambda: deque(maxlen=2 * RASTER_STEPS))
     is_expected: bool = True
+    missed: int = 0
+
+    def put(self, stamp: int, message: Any) -> None:
+        """Take one; where time has gone back, those of before are of no use."""
+        self.forget_after(stamp + RESTART)
+        if self.kept and 0 < (step := stamp - self.kept[-1][0]) < RESTART:
+            self.steps.append(step)
+        self.kept.append((stamp, message))
 
     def nearest(self, stamp: int) -> tuple[int, Any] | None:
         """The kept companion nearest to a stamp, and the last of two that are as near."""
         return min(reversed(self.kept), key=lambda kept: abs(kept[0] - stamp), default=None)
 
+    def slack(self) -> float:
+        """Nanoseconds by which a stamp may differ from what was foreseen."""
+        return RASTER_SLACK * (_usual(self.steps) or 0)
+
+    def foreseen(self, stamp: int) -> int | None:
+        """The stamp nearest to this one that the stream will send, by the steps between the last.
+
+        None where they are not known.
+        """
+        step = _usual(self.steps)
+        if step is None or not self.kept:
+            return None
+        steps_on = max(round((stamp - self.kept[-1][0]) / step), 1)
+        return self.kept[-1][0] + steps_on * step
+
     def forget_until(self, stamp: int) -> None:
-        """Drop what is older than a stamp; images go forward."""
-        while self.kept and self.kept[0][0] < stamp:
+        """Drop what is older than a stamp, but for the last one, which may have to serve."""
+        while len(self.kept) > 1 and self.kept[0][0] < stamp:
             self.kept.popleft()
+
+    def forget_after(self, stamp: int) -> None:
+        """Drop what is newer than a stamp, but for the last one that has come."""
+        if any(kept > stamp for kept, _ in self.kept):
+            last = self.kept[-1]
+            self.kept = deque((k for k in self.kept if k[0] <= stamp or k is last), MAX_KEPT)
+            self.steps.clear()
+
+
+def _usual(steps: deque[int]) -> int | None:
+    """The usual one among the last steps; None where there are too few."""
+    return statistics.median_low(steps) if len(steps) >= RASTER_STEPS else None
 
 
 class Synchronizer(Generic[T]):
@@ -118,35 +176,48 @@ class Synchronizer(Generic[T]):
         self.companions = companions
         self._streams = {name: _Stream() for name in companions}
         self._held: deque[_Held[T]] = deque()
-        self._gone: deque[tuple[_Held[T], frozenset[str]]] = deque(maxlen=MAX_REMEMBERED)
+        self._gone: deque[_Gone] = deque(maxlen=MAX_REMEMBERED)
+        self._newest: int | None = None
+        self._steps: deque[int] = deque(maxlen=2 * RASTER_STEPS)
 
     def put_image(self, image: T, stamp: int, now: float) -> Released[T]:
         """Take an image that has come."""
         released: list[Matched[T]] = []
-        if self._held and stamp < self._held[-1].stamp - RESTART:
-            released += [self._match(held) for held in self._held]
+        if self._newest is not None and stamp < self._newest - RESTART:
+            released += [self._match(held, now) for held in self._held]
             self._held.clear()
             for stream in self._streams.values():
-                stream.kept.clear()
+                stream.forget_after(stamp + RESTART)
+            self._newest = stamp
+        if self._newest is not None and 0 < stamp - self._newest < RESTART:
+            self._steps.append(stamp - self._newest)
+        self._newest = stamp if self._newest is None else max(self._newest, stamp)
         self._held.append(_Held(image, stamp, now))
         lost = 0
         if len(self._held) > MAX_HELD:
-            self._held.popleft()
-            lost = 1
+            first = self._held.popleft()
+            if any(self.companions[name].is_required for name in self._missing(first)):
+                lost = 1
+            else:  # nothing comes of waiting so long
+                for name in self._missing(first):
+                    self._streams[name].is_expected = False
+                released.append(self._match(first, now))
         after = self._advance(now)
         return Released((*released, *after.matched), after.overtaken, lost)
 
     def put_companion(self, stream: str, message: Any, stamp: int, now: float) -> Released[T]:
         """Take a companion that has come."""
         companion = self.companions[stream]
-        self._streams[stream].kept.append((stamp, message))
+        self._streams[stream].put(stamp, message)
         late = []
-        for held, missing in self._gone:
-            if stream in missing and abs(held.stamp - stamp) <= companion.tolerance:
-                delay = now - held.arrival
-                late.append(Late(stream, held.stamp, message, delay))
+        for gone in self._gone:
+            if stream in gone.missing and abs(gone.stamp - stamp) <= companion.tolerance:
+                gone.missing.remove(stream)
+                delay = now - gone.arrival
+                late.append(Late(stream, gone.stamp, message, delay))
                 if delay <= companion.max_wait:
                     self._streams[stream].is_expected = True
+                    self._streams[stream].missed = 0
         after = self._advance(now)
         return Released(after.matched, after.overtaken, 0, tuple(late[-1:]))
 
@@ -162,7 +233,7 @@ class Synchronizer(Generic[T]):
         waits = [
             companion.max_wait
             for name, companion in self.companions.items()
-            if self._is_awaited(name) and self._companion_of(first, name) is None
+            if not self._is_known(first, name) and self._is_awaited(first, name)
         ]
         return first.arrival + max(waits, default=0.0)
 
@@ -176,10 +247,8 @@ class Synchronizer(Generic[T]):
         count = len(self._held)
         self._held.clear()
         self._gone.clear()
+        self._newest = None
         return count
-
-    def _is_awaited(self, name: str) -> bool:
-        return self.companions[name].is_required or self._streams[name].is_expected
 
     def _advance(self, now: float) -> Released[T]:
         """Let images go on that wait for nothing any more, and those before one that is whole."""
@@ -201,29 +270,56 @@ class Synchronizer(Generic[T]):
         return Released(tuple(matched), overtaken)
 
     def _is_whole(self, held: _Held[T]) -> bool:
-        return all(self._companion_of(held, name) is not None for name in self.companions)
+        return all(self._is_known(held, name) for name in self.companions)
 
     def _is_settled(self, held: _Held[T], name: str, now: float) -> bool:
-        """Whether its companion has come, or nothing speaks for its coming."""
+        """Whether its companion is known, or nothing speaks for its coming."""
         return (
-            self._companion_of(held, name) is not None
-            or not self._is_awaited(name)
+            self._is_known(held, name)
             or self._has_passed(held, name)
+            or not self._is_awaited(held, name)
             or self._is_overdue(held, name, now)
         )
 
+    def _is_known(self, held: _Held[T], name: str) -> bool:
+        """Whether the nearest companion has come, and a nearer one is not to be foreseen."""
+        own = self._companion_of(held, name)
+        if own is None:
+            return False
+        off = held.stamp - own[0]
+        if off <= 0 or any(True for _ in self._later(held, name, held.stamp)):
+            return True
+        stream = self._streams[name]
+        foreseen = stream.foreseen(held.stamp)
+        return foreseen is not None and abs(foreseen - held.stamp) >= off - stream.slack()
+
+    def _is_awaited(self, held: _Held[T], name: str) -> bool:
+        companion, stream = self.companions[name], self._streams[name]
+        if companion.is_required or not stream.is_expected:
+            return companion.is_required
+        foreseen = stream.foreseen(held.stamp)
+        if foreseen is None:
+            return True
+        later, slack = foreseen - held.stamp, stream.slack()
+        period = _usual(self._steps)
+        belongs_to_next = period is not None and later > period / 2 + slack
+        return abs(later) <= companion.tolerance + slack and not belongs_to_next
+
     def _is_overtaken(self, held: _Held[T], now: float) -> bool:
         return any(
-            companion.is_required
-            and self._companion_of(held, name) is None
-            and not self._is_overdue(held, name, now)
-            for name, companion in self.companions.items()
+            self.companions[name].is_required and not self._is_overdue(held, name, now)
+            for name in self._missing(held)
         )
 
     def _has_passed(self, held: _Held[T], name: str) -> bool:
         """Whether a later companion has come: streams go forward."""
         last = held.stamp + self.companions[name].tolerance
-        return any(stamp > last for stamp, _ in self._streams[name].kept)
+        return any(True for _ in self._later(held, name, last + 1))
+
+    def _later(self, held: _Held[T], name: str, stamp: int) -> Iterator[int]:
+        """Stamps from one on, but for those that are of another recording."""
+        until = held.stamp + RESTART
+        return (kept for kept, _ in self._streams[name].kept if stamp <= kept <= until)
 
     def _is_overdue(self, held: _Held[T], name: str, now: float) -> bool:
         return now >= held.arrival + self.companions[name].max_wait
@@ -234,7 +330,10 @@ class Synchronizer(Generic[T]):
             return None
         return nearest
 
-    def _match(self, held: _Held[T], now: float | None = None) -> Matched[T]:
+    def _missing(self, held: _Held[T]) -> list[str]:
+        return [name for name in self.companions if self._companion_of(held, name) is None]
+
+    def _match(self, held: _Held[T], now: float) -> Matched[T]:
         found: dict[str, Any] = {}
         offsets: dict[str, int] = {}
         for name, companion in self.companions.items():
@@ -242,15 +341,17 @@ class Synchronizer(Generic[T]):
             own = self._companion_of(held, name)
             found[name] = None if own is None else own[1]
             if own is not None:
-                stream.is_expected = True
-            else:
-                if (nearest := stream.nearest(held.stamp)) is not None:
-                    offsets[name] = nearest[0] - held.stamp
-                if now is not None and self._is_overdue(held, name, now):
-                    stream.is_expected = False
-            # The last one stays: it may have to serve for others.
-            newest = stream.kept[-1][0] if stream.kept else 0
-            stream.forget_until(min(held.stamp - companion.tolerance, newest))
-        missing = frozenset(name for name, message in found.items() if message is None)
-        self._gone.append((held, missing))
+                stream.is_expected, stream.missed = True, 0
+            elif self._has_passed(held, name):
+                nearest = stream.nearest(held.stamp)
+                assert nearest is not None
+                offsets[name] = nearest[0] - held.stamp
+                stream.missed += 1
+                stream.is_expected &= stream.missed < MAX_MISSED
+            elif self._is_overdue(held, name, now):
+                stream.is_expected = False
+            stream.forget_until(held.stamp - companion.tolerance)
+        missing = {name for name, message in found.items() if message is None}
+        if missing:
+            self._gone.append(_Gone(held.stamp, held.arrival, missing))
         return Matched(held.image, held.stamp, held.arrival, found, offsets)

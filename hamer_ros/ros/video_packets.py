@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sensor_msgs.msg import Image
@@ -29,19 +30,38 @@ def packet_type() -> type:
     return FFMPEGPacket
 
 
+def check_video() -> None:
+    """See that what video needs is there.
+
+    Raises:
+        MissingFileError: the messages or PyAV are not installed.
+    """
+    packet_type()
+    VideoDecoder()
+
+
 class PacketReader:
     """Decodes the packets of one topic, each in its turn.
 
     topic: for what is said.
 
+    drop: told of packets that give no image, and why.
+
     Raises:
         MissingFileError: PyAV is not installed.
     """
 
-    def __init__(self, topic: str, observations: Observations) -> None:
+    def __init__(
+        self, topic: str, observations: Observations, drop: Callable[[str, int], None]
+    ) -> None:
         self._topic = topic
         self._observations = observations
+        self._drop = drop
         self._decoder: VideoDecoder[Header] = VideoDecoder()
+
+    def skip(self) -> None:
+        """A packet is not wanted: those that follow wait for a keyframe."""
+        self._decoder = VideoDecoder()
 
     def read(self, packet: Any) -> list[Image]:
         """The images that are complete with a packet, each with the header of its own."""
@@ -50,9 +70,11 @@ class PacketReader:
                 bytes(packet.data), packet.encoding, packet.header, packet.pts, packet.flags
             )
         except ImageError as error:
+            self._drop("bad video", 1)
             self._observations.saw("bad video", f"{self._topic}: {error}")
             return []
         if self._decoder.waiting:
+            self._drop("waiting for a keyframe", 1)
             self._observations.saw(
                 "waiting for a keyframe",
                 f"{self._topic}: packets come, but none that a video can begin with; shorten the "
