@@ -55,6 +55,8 @@ class Arrivals:
         """Messages so far."""
         self.period: float | None = None
         """Seconds between the last two."""
+        self.is_numbered = True
+        """The middleware hands over the publishers' numbers."""
 
     def came(self, number: int | None, stamp: int, now: float) -> None:
         """A message has come.
@@ -65,6 +67,7 @@ class Arrivals:
         self.period = None if self._last is None else now - self._last
         self._last, self.count = now, self.count + 1
         self._rows = [row for row in self._rows if now - row.time <= ROW_ENDS_AFTER]
+        self.is_numbered = number is not None
         lost = None if number is None else self._continue_row(number, now)
         self._recent.append(_Arrival(now, stamp, lost))
         while self._recent[0].time < now - WINDOW:

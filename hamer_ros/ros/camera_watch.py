@@ -41,17 +41,19 @@ class CameraWatch:
         remarks = []
         if (lost := arrivals.lost(now)) is not None:
             remarks.append(Remark("images lost", self._why_lost(*lost)))
-        if arrivals.is_mixed:
+        if arrivals.is_mixed or not arrivals.is_numbered:
             nodes = sorted({_name(publisher) for publisher in self._publishers()})
-            remarks.append(
-                Remark(
-                    "two publishers",
-                    f"{' and '.join(nodes)} send images on '{self._inputs.image_topic}' at the "
-                    "same time, and hands jump between their views; give each camera a topic and "
-                    "a node of its own",
-                )
-            )
+            if arrivals.is_mixed or len(nodes) > 1:
+                remarks.append(self._mixed(nodes, arrivals.is_mixed))
         return remarks
+
+    def _mixed(self, nodes: list[str], is_certain: bool) -> Remark:
+        send = "send images" if is_certain else "can send images"
+        return Remark(
+            "two publishers",
+            f"{' and '.join(nodes)} {send} on '{self._inputs.image_topic}' at the same time, and "
+            "hands jump between their views then; give each camera a topic and a node of its own",
+        )
 
     def _why_lost(self, lost: int, sent: int) -> str:
         share = f"{lost} of {sent} images that were sent have not arrived"
