@@ -20,6 +20,8 @@ CAMERA ?=
 AREA ?=
 N ?= 10000
 MINUTES ?= 30
+# By the environment and not by make's own hand: names may hold quotes, dollars and what not.
+export SOURCE CAMERA
 # Another index to look for packages in, for example https://download.pytorch.org/whl/cpu: on Linux
 # PyPI's torch brings 3 GB of CUDA, the one from there does not.
 TORCH_INDEX_URL ?=
@@ -41,6 +43,7 @@ COLCON := $(if $(ELSEWHERE),$(ELSEWHERE)/colcon,.colcon)
 # are made anew when this folder was moved or copied, or when the Python they were made with is gone.
 STALE := $(shell [ ! -e .venv/bin/activate ] || { [ -x .venv/bin/python ] \
 	&& grep -qF "$$(readlink -f .venv)" .venv/bin/activate \
+	&& [ .venv -ef "$(VENV)" ] \
 	&& { [ ! -e .colcon/built ] || [ .colcon/src/hamer_ros/msg -ef msg ]; }; } || echo stale)
 VENV_MADE := .venv/made-for-ros-from-$(ROS)
 ROS_INSTALLED := .venv/ros-installed
@@ -163,7 +166,7 @@ nets: build
 
 .PHONY: demo
 demo: nets
-	@$(ENTER); hamer_ros demo $(if $(SOURCE),"$(SOURCE)") $(if $(CAMERA),--camera "$(CAMERA)")
+	@$(ENTER); hamer_ros demo $(if $(SOURCE),"$$SOURCE") $(if $(CAMERA),--camera "$$CAMERA")
 
 .PHONY: bench
 bench: nets

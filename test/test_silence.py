@@ -32,6 +32,11 @@ def test_without_a_publisher_the_topics_are_to_be_remapped():
     assert text == "nobody publishes it; remap image and camera_info to your camera's topics"
 
 
+def test_a_camera_that_went_away_was_there():
+    text = why_silent(replace(NOTHING_CAME, publishers=(), received=49))
+    assert text == "49 images have come, and then who published them went away"
+
+
 @pytest.mark.parametrize("transport", ["compressed", "ffmpeg"])
 def test_a_raw_topic_that_ends_like_a_transport_names_the_remedy(transport):
     topic = f"/camera/image_raw/{transport}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,9 @@ from hamer_ros.ros import fastdds
 _POLL = 0.02
 _PATIENCE = 5.0
 _SHARED_MEMORY = Path("/dev/shm")
+
+
+_COMPLAINT = re.compile(r"\[(?:WARN|ERROR|FATAL)\] \[[^]]*\] \[[^]]*\]: (.*)")
 
 
 class DemoError(Exception):
@@ -79,6 +83,11 @@ class Child:
         """The end of its log."""
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return "\n".join(f"    {line}" for line in lines[-count:]) or "    (it said nothing)"
+
+    def complaints(self) -> tuple[str, ...]:
+        """The warnings and errors in its log, as ROS writes them."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return tuple(m[1] for line in lines if (m := _COMPLAINT.match(line)))
 
     def wait(self) -> None:
         """Let it end by itself for a while."""

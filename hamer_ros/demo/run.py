@@ -60,6 +60,7 @@ class Session:
     recording: Recording
     cpu_seconds: float
     last_words: str
+    complaints: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def run_demo(request: Request) -> list[str]:
         reasons = failures(report)
         write_json(out / "report.json", report, reasons)
         print(f"\n{table(report)}\n", flush=True)
+        for complaint in session.complaints:
+            print(f"  the node says: {complaint}", flush=True)
         if source.live:  # what it showed is over; it was recorded
             source = open_source(str(_recording_path(work)), source.rate)
         show = Show(
@@ -262,7 +265,8 @@ def _play(
         _end(camera, viewer)
     with sent_log.open() as lines:
         sent = read_sent(lines)
-    return Session(sent, read_recording(seen_log), cpu_seconds, node.last_words())
+    recording = read_recording(seen_log)
+    return Session(sent, recording, cpu_seconds, node.last_words(), node.complaints())
 
 
 def _end(*children: Child) -> None:

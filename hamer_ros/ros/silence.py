@@ -58,7 +58,7 @@ class Silence:
 def why_silent(now: Silence) -> str:
     """The likeliest cause and what to do about it, in one sentence."""
     if not now.publishers:
-        return f"nobody publishes it{_hint_of_transport(now)}"
+        return _nobody(now)
     for publisher in now.publishers:
         if publisher.mismatch:
             return f"QoS mismatch with {publisher.node}: {publisher.mismatch}"
@@ -77,6 +77,12 @@ def why_silent(now: Silence) -> str:
     if now.received:
         return f"{who} has sent {now.received} images and then stopped"
     return f"{who} publishes it, but nothing has arrived; {_why_nothing_arrives(now)}"
+
+
+def _nobody(now: Silence) -> str:
+    if now.received:
+        return f"{now.received} images have come, and then who published them went away"
+    return f"nobody publishes it{_hint_of_transport(now)}"
 
 
 def _hint_of_transport(now: Silence) -> str:
