@@ -148,8 +148,8 @@ def test_intrinsics_of_the_moment_are_used(world):
     ("depth", "offset", "reason", "words"),
     [
         (None, None, "no depth", "has come on '/depth' within 0.1 s"),
-        (None, 45_000_000, "no depth", "45.0 ms later, depth_tolerance is 20 ms"),
-        (None, -31_000_000, "no depth", "31.0 ms earlier"),
+        (None, 45_000_000, "depth of another time", "45.0 ms later, depth_tolerance is 20 ms"),
+        (None, -31_000_000, "depth of another time", "31.0 ms earlier"),
         (depth_image("depth_frame"), None, "depth of another frame", "is in 'depth_frame'"),
         (depth_image(metres=DEPTH[:-1]), None, "depth of another size", "64x47"),
     ],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from hamer_ros.ros.stretch import Stretch
+from hamer_ros.ros.stretch import Stretch, window
 
 RNG = np.random.default_rng(0)
 RAMP = np.tile(np.linspace(0, 1, 160), (120, 1))
@@ -92,3 +92,17 @@ def test_any_image_is_stretched_in_order(values):
     assert shown.dtype == np.uint8
     order = np.argsort(values, axis=None)
     assert (np.diff(shown.reshape(-1)[order].astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("size", [(480, 640), (512, 640), (1024, 1280), (720, 1280)])
+@pytest.mark.parametrize("line", [0, 1, 5, 240])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_dead_row_or_a_hot_column_does_not_decide(size, line, axis):
+    """Thermal cameras send a row of telemetry; sensors have dead rows."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(3000, 3400, size).astype(np.uint16)
+    black, white = window(values)
+    for value in (0, 65535):
+        spoilt = values.copy()
+        spoilt[(line, slice(None)) if axis == 0 else (slice(None), line)] = value
+        np.testing.assert_allclose(window(spoilt), (black, white), atol=20)

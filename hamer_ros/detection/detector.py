@@ -42,7 +42,7 @@ NetFunction = Callable[[np.ndarray], list[np.ndarray]]
 T = TypeVar("T")
 R = TypeVar("R")
 
-_POOL = ThreadPoolExecutor(2, thread_name_prefix="search")
+_OTHER = ThreadPoolExecutor(1, thread_name_prefix="search")
 
 MIN_PALM_SCORE = 0.15
 """Palms with a lower score are not looked at."""
@@ -241,10 +241,15 @@ class LandmarkDetector:
 
 
 def _at_once(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """Do the same with several things, two at a time: a search falls into one single image."""
-    if len(items) < 2:
-        return [work(item) for item in items]
-    return list(_POOL.map(work, items))
+    """Do the same with several things, two at a time: a search falls into one single image.
+
+    Every other one is done on this thread: each more has memory of its own.
+    """
+    others = [_OTHER.submit(work, item) for item in items[1::2]]
+    own = [work(item) for item in items[::2]]
+    results = [*own, *(other.result() for other in others)]
+    results[::2], results[1::2] = own, results[len(own) :]
+    return results
 
 
 def _while_wanted(net: NetFunction, frame: Frame) -> NetFunction:

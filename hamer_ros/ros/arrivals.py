@@ -15,8 +15,8 @@ WINDOW = 5.0
 """Seconds that are looked at."""
 FEW = 10
 """Messages that at least must be missing before anything is said, or steps between stamps known."""
-FARTHEST = 500
-"""Numbers that one publisher sends in the time that is looked at, at most: what is farther ahead
+FASTEST, BURST = 250.0, 15
+"""Messages a second, and at once, that one publisher sends at most: a number that is farther ahead
 comes from another one."""
 SHARE = 0.2
 """Part of what was sent that is missing when something is said."""
@@ -95,7 +95,7 @@ class Arrivals:
 
     def _continue_row(self, number: int, now: float) -> int:
         """How many numbers were left out."""
-        before = [row for row in self._rows if row.last < number <= row.last + FARTHEST]
+        before = [row for row in self._rows if row.last < number <= row.last + _reach(row, now)]
         if not before:
             self._rows.append(_Row(number, now, now))
             return 0
@@ -103,6 +103,11 @@ class Arrivals:
         lost = number - row.last - 1
         row.last, row.time = number, now
         return lost
+
+
+def _reach(row: _Row, now: float) -> float:
+    """How far the next number of a row can be ahead."""
+    return BURST + FASTEST * (now - row.time)
 
 
 def _left_out(stamps: list[int]) -> int:

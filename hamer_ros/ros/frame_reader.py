@@ -181,7 +181,7 @@ class FrameReader:
             return None
         try:
             if messages.depth is None:
-                raise DepthError("no depth", self._why_no_depth(messages, parameters))
+                raise self._no_depth(messages, parameters)
             return self.read_depth(messages.depth, camera, parameters)
         except DepthError as error:
             self._without_depth(error.reason)
@@ -189,19 +189,21 @@ class FrameReader:
             self._observations.saw(error.reason, str(error), patience)
             return None
 
-    def _why_no_depth(self, messages: FrameMessages, parameters: Parameters) -> str:
+    def _no_depth(self, messages: FrameMessages, parameters: Parameters) -> DepthError:
         topic = self._topics.depth
         if messages.depth_offset is None:
-            return (
+            return DepthError(
+                "no depth",
                 f"no depth image of the image's time has come on '{topic}' within "
-                f"{parameters.max_depth_wait:g} s (max_depth_wait)"
+                f"{parameters.max_depth_wait:g} s (max_depth_wait)",
             )
         offset = 1e-6 * messages.depth_offset
-        return (
+        return DepthError(
+            "depth of another time",
             f"no depth image on '{topic}' has the image's stamp: the nearest is {abs(offset):.1f} "
             f"ms {'later' if offset > 0 else 'earlier'}, depth_tolerance is "
             f"{1e3 * parameters.depth_tolerance:g} ms; let the driver synchronise the two, or "
-            "allow more"
+            "allow more",
         )
 
 

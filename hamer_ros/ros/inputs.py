@@ -44,6 +44,8 @@ COMPANION_DEPTH = 10
 
 MAX_INFO_WAIT = 0.1
 """Seconds that an image waits for its CameraInfo; drivers publish the two together."""
+INFO_TOLERANCE = 3_000_000
+"""Nanoseconds by which drivers miss that stamp who stamp the two one after the other."""
 BOX_TOLERANCE = 1_000_000
 """Nanoseconds that a stamp loses where somebody keeps it as a floating-point number or in
 milliseconds."""
@@ -55,7 +57,7 @@ INFO, DEPTH, BOXES = "camera_info", "depth", "boxes"
 class FrameMessages:
     """An image and what belongs to it.
 
-    info: the CameraInfo of the image's stamp, else the one whose stamp is nearest, if any.
+    info: the CameraInfo of the image's stamp, else the last one that had come by then, if any.
     depth: the depth image within the tolerance; ``depth_offset`` is nanoseconds from the image to
         the nearest one where there is none.
     boxes: of the image's stamp; None where none came.
@@ -174,7 +176,7 @@ class Inputs:
         self.arrivals = Arrivals()
 
     def _companions(self, now: Parameters) -> dict[str, Companion]:
-        companions = {INFO: Companion(0, MAX_INFO_WAIT)}
+        companions = {INFO: Companion(INFO_TOLERANCE, MAX_INFO_WAIT)}
         if self._has_depth:
             tolerance = round(1e9 * now.depth_tolerance)
             companions[DEPTH] = Companion(tolerance, now.max_depth_wait)
@@ -249,7 +251,7 @@ class Inputs:
 
     def _frame_messages(self, matched: Matched[ImageMessage]) -> FrameMessages:
         companions = matched.companions
-        info = companions[INFO] or self._synchronizer.nearest(INFO, matched.stamp)
+        info = companions[INFO] or self._synchronizer.substitute(INFO, matched.stamp)
         return FrameMessages(
             matched.image,
             matched.arrival,

@@ -172,6 +172,8 @@ class Processor:
                 continue
             for subject, text in pipeline.learn_size(in_seconds(late.stamp), depth):
                 self._observations.saw(subject, text)
+            if late.delay <= parameters.max_depth_wait:
+                continue  # the next one is waited for
             self._observations.saw(
                 "depth comes late",
                 f"a depth image came {1e3 * late.delay:.0f} ms after its image and can serve "

@@ -126,7 +126,17 @@ class StampGate:
                 "came earlier; the driver's stamps jitter, or there is more than one publisher",
             )
         self._newest, self._late = taken, 0
-        return Admission(behind > 0, age if age < OLD else None, self._remarks(taken, age))
+        remarks = self._remarks(taken, age)
+        if behind > 0:
+            remarks += (
+                Remark(
+                    "stamps go back",
+                    f"{self._topic}: the stamp is {in_words(behind / _SECOND)} before that of an "
+                    "image that came earlier; another recording begins, and all hands are new; a "
+                    "driver whose stamps do so again and again is broken",
+                ),
+            )
+        return Admission(behind > 0, age if age < OLD else None, remarks)
 
     def _remarks(self, taken: int, age: float) -> tuple[Remark, ...]:
         if age >= OLD:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -48,9 +50,14 @@ class Stretch:
 
 def window(values: np.ndarray) -> tuple[float, float]:
     """The values of uint16 (H, W) or (H, W, C) that are shown as black and as white."""
-    # An odd number, for an even one sees a single colour of a mosaic.
-    skip = int((values.size / _SAMPLES) ** 0.5) | 1
-    samples = values[::skip, ::skip].reshape(-1)
+    # An odd number, for an even one sees a single colour of a mosaic; and prime to the width, or
+    # nearly, so that no row or column weighs more among the samples than it does in the image.
+    height, width = values.shape[:2]
+    pixels = values.reshape(height * width, -1)
+    skip = max(values.size // _SAMPLES, 1) | 1
+    while math.gcd(skip, width) > 1:
+        skip += 2
+    samples = pixels[::skip].reshape(-1)
     beyond = max(int(OUTSIDE * len(samples)), min(1, (len(samples) - 1) // 2))
     ordered = np.partition(samples, (beyond, len(samples) - 1 - beyond))
     low, high = float(ordered[beyond]), float(ordered[-1 - beyond])

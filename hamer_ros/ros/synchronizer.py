@@ -33,6 +33,8 @@ RESTART = round(1e9 * LATE)
 that is as far ahead of an image says nothing about it."""
 RASTER_STEPS = 3
 """Steps of a stream that must be known before its next stamps are foreseen."""
+LONGEST_STEP = 10_000_000_000
+"""Nanoseconds between two stamps of one stream at most, or it has paused."""
 RASTER_SLACK = 0.1
 """Part of a step by which a stamp may differ from what was foreseen."""
 
@@ -125,7 +127,7 @@ class _Stream:
     def put(self, stamp: int, message: Any) -> None:
         """Take one; where time has gone back, those of before are of no use."""
         self.forget_after(stamp + RESTART)
-        if self.kept and 0 < (step := stamp - self.kept[-1][0]) < RESTART:
+        if self.kept and 0 < (step := stamp - self.kept[-1][0]) < LONGEST_STEP:
             self.steps.append(step)
         self.kept.append((stamp, message))
 
@@ -189,7 +191,7 @@ class Synchronizer(Generic[T]):
             for stream in self._streams.values():
                 stream.forget_after(stamp + RESTART)
             self._newest = stamp
-        if self._newest is not None and 0 < stamp - self._newest < RESTART:
+        if self._newest is not None and 0 < stamp - self._newest < LONGEST_STEP:
             self._steps.append(stamp - self._newest)
         self._newest = stamp if self._newest is None else max(self._newest, stamp)
         self._held.append(_Held(image, stamp, now))
@@ -237,10 +239,19 @@ class Synchronizer(Generic[T]):
         ]
         return first.arrival + max(waits, default=0.0)
 
-    def nearest(self, stream: str, stamp: int) -> Any | None:
-        """The companion whose stamp is nearest, however far it is."""
-        nearest = self._streams[stream].nearest(stamp)
-        return None if nearest is None else nearest[1]
+    def substitute(self, stream: str, stamp: int) -> Any | None:
+        """The companion that serves where none has an image's stamp.
+
+        The last one that had come by then: the latest that is not newer, or, where stamps of the
+        two streams have nothing to do with each other, the last that has come.
+        """
+        kept = self._streams[stream].kept
+        if not kept:
+            return None
+        if all(other > stamp for other, _ in kept) or kept[-1][0] < stamp:
+            return kept[-1][1]
+        before = [message for other, message in kept if other <= stamp]
+        return before[-1]
 
     def clear_images(self) -> int:
         """Forget the images that wait or have gone; how many have waited.  Companions stay."""
