@@ -15,6 +15,8 @@ import math
 
 import numpy as np
 
+from hamer_ros.small_matrices import solve
+
 Coefficients = tuple[float, ...]
 
 
@@ -36,7 +38,7 @@ def undistort(distorted: np.ndarray, lens: str, d: Coefficients) -> np.ndarray:
     for _ in range(20):
         with np.errstate(all="ignore"):
             value, slope = distort(plane, lens, d)
-            step = _solve(slope, distorted - value)
+            step = solve(slope, distorted - value)
         # Outside of the calibrated field the polynomial may fold over: keep the step small
         # there rather than jump to another branch, and stay where there is none.
         step = np.clip(np.nan_to_num(step), -0.3, 0.3)
@@ -80,13 +82,6 @@ def tilt_matrix(tau_x: float, tau_y: float) -> np.ndarray:
     about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     r = about_y @ about_x
     return np.array([[r[2, 2], 0, -r[0, 2]], [0, r[2, 2], -r[1, 2]], [0, 0, 1]]) @ r
-
-
-def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Cramer's rule for (..., 2, 2) x = (..., 2); not finite where the matrix is singular."""
-    a, b, c, d = (matrix[..., i, j] for i in (0, 1) for j in (0, 1))
-    x, y = vector[..., 0], vector[..., 1]
-    return np.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]
 
 
 def _brown_conrady(plane: np.ndarray, d: Coefficients) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from hamer_ros.camera import CameraModel
 from hamer_ros.rotations import rotation_between
+from hamer_ros.small_matrices import inverse_gram, solve
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ def look_at(hands: Sequence[Keypoints], camera: CameraModel) -> Views:
     points = seen[..., :2] / np.maximum(seen[..., 2:], 0.1)
     sigma = np.array([hand.sigma for hand in hands])
     slope = _pixel_slope(points, rotation, camera)
-    noise = sigma[:, None, None, None] ** 2 * _inverse_gram(slope)
+    noise = sigma[:, None, None, None] ** 2 * inverse_gram(slope)
     usable = there & np.isfinite(noise).all((-1, -2))
     by_focal = np.zeros_like(points)
     if camera.focal_sigma > 0:
         # u - c = f x stays as it is: 0 = (u - c) d log f + du/dp dp
-        by_focal = _solved(slope, np.array([camera.cx, camera.cy]) - pixels)
+        by_focal = solve(slope, np.array([camera.cx, camera.cy]) - pixels)
     return Views(
         rotation,
         np.where(usable[..., None], points, 0.0),
@@ -89,20 +90,3 @@ def _pixel_slope(points: np.ndarray, rotation: np.ndarray, camera: CameraModel) 
     room = np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=-1)
     _, jacobian = camera.project_with_jacobian(room @ rotation.transpose(0, 2, 1))
     return jacobian @ rotation[:, None, :, :2]
-
-
-def _solved(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """M^-1 v of (..., 2, 2) and (..., 2); not finite where M is singular."""
-    a, b, c, d = (matrix[..., i, j] for i in (0, 1) for j in (0, 1))
-    x, y = vector[..., 0], vector[..., 1]
-    return np.stack([d * x - b * y, a * y - c * x], -1) / (a * d - b * c)[..., None]
-
-
-def _inverse_gram(slope: np.ndarray) -> np.ndarray:
-    """(S^T S)^-1 of 2 x 2 matrices: the covariance of S^-1 e for e ~ N(0, I)."""
-    gram = slope.swapaxes(-1, -2) @ slope
-    a, b, c = gram[..., 0, 0], gram[..., 0, 1], gram[..., 1, 1]
-    out = np.empty_like(gram)
-    out[..., 0, 0], out[..., 1, 1] = c, a
-    out[..., 0, 1] = out[..., 1, 0] = -b
-    return out / (a * c - b * b)[..., None, None]
