@@ -41,6 +41,41 @@ def test_a_file_may_be_written_by_hand(tmp_path):
     assert os.listdir(tmp_path) == ["hands.yaml"]
 
 
+@pytest.mark.parametrize("name", ["007", "no", "1_000", "1.50", "2024-01-01", "~", "=", "0x1F"])
+def test_a_person_keeps_a_name_that_yaml_takes_for_something_else(tmp_path, name):
+    path = tmp_path / "hands.yaml"
+    path.write_text(f"{name}: {{left: {{length: 0.17}}}}\n", encoding="utf-8")
+    save_sizes(path, "bob", {Side.LEFT: given(0.2)})
+    assert load_sizes(path, name)[Side.LEFT].length == pytest.approx(0.17)
+    save_sizes(path, name, {Side.RIGHT: given(0.18)})
+    save_sizes(path, "bob", {Side.LEFT: given(0.19)})
+    assert {side: round(s.length, 4) for side, s in load_sizes(path, name).items()} == {
+        Side.LEFT: 0.17,
+        Side.RIGHT: 0.18,
+    }
+    assert load_sizes(path, "bob")[Side.LEFT].length == pytest.approx(0.19)
+
+
+@pytest.mark.parametrize("content", ["", "---\n", "null\n", "# nobody yet\n", "{}\n", "ann:\n"])
+def test_a_file_that_holds_nobody_is_filled(tmp_path, content):
+    path = tmp_path / "hands.yaml"
+    path.write_text(content)
+    assert load_sizes(path, "ann") == {}
+    save_sizes(path, "ann", {Side.LEFT: given(0.17)})
+    assert set(load_sizes(path, "ann")) == {Side.LEFT}
+
+
+def test_what_is_learnt_anew_replaces_what_was_written_in_capitals(tmp_path):
+    path = tmp_path / "hands.yaml"
+    path.write_text("ann: {LEFT: {length: 0.17}, Right: {length: 0.18}}")
+    save_sizes(path, "ann", {Side.LEFT: given(0.2)})
+    assert {side: round(s.length, 4) for side, s in load_sizes(path, "ann").items()} == {
+        Side.LEFT: 0.2,
+        Side.RIGHT: 0.18,
+    }
+    assert "LEFT" not in path.read_text()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -59,20 +59,27 @@ def save_sizes(path: Path, person: str, sizes: dict[Side, Size]) -> None:
         ConfigurationError: the file cannot be read or written.
         FileFormatError: what is there does not hold people's hands; it is left as it is.
     """
-    root = _root(path)
-    for _, hands in _fields(path, root, "people"):
-        list(_fields(path, hands, "hands"))
-    everybody = {} if root is None else yaml.safe_load(path.read_text(encoding="utf-8"))
-    everybody = {str(name): hands for name, hands in everybody.items()}
+    names = {side.name for side in sizes}
+    others, earlier = [], []
+    for name, hands in _fields(path, _root(path), "people"):
+        fields = list(_fields(path, hands, "hands"))
+        if name.value == person:
+            earlier += [(side, size) for side, size in fields if side.value.upper() not in names]
+        else:
+            others.append((name, hands))
     kept = {
         side.name.lower(): {"length": round(size.length, 5), "sigma": round(size.sigma, 5)}
         for side, size in sizes.items()
     }
-    everybody[person] = {**(everybody.get(person) or {}), **kept}
+    # What others have stays as nodes: as values, a person called 007 or no would get another name.
+    everybody = _composed({person: kept})
+    everybody.value[0][1].value[:0] = earlier
+    everybody.value[:0] = others
+    content = yaml.serialize(everybody, Dumper=yaml.SafeDumper, allow_unicode=True)
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(yaml.safe_dump(everybody, allow_unicode=True), encoding="utf-8")
+        partial.write_text(content, encoding="utf-8")
         partial.replace(path)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
@@ -96,6 +103,12 @@ def _root(path: Path) -> yaml.Node | None:
         ) from error
     except yaml.YAMLError as error:
         raise FileFormatError(f"{path} is no text{_REMEDY}") from error
+
+
+def _composed(values: dict) -> yaml.MappingNode:
+    node = yaml.compose(yaml.safe_dump(values, allow_unicode=True), yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    return node
 
 
 def _fields(
