@@ -137,7 +137,7 @@ def test_a_file_of_parameters_may_lie_in_the_home_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "my.yaml").write_text("/hamer: {ros__parameters: {max_hands: 2}}")
     assert launching.parameters_file("~/my.yaml") == str(tmp_path / "my.yaml")
-    with pytest.raises(MissingFileError, match=r"your.yaml does not exist"):
+    with pytest.raises(MissingFileError, match=r"your.yaml: no such file"):
         launching.parameters_file("~/your.yaml")
 
 

@@ -57,13 +57,24 @@ def test_what_rcl_cannot_read_is_named_in_a_line(tmp_path, text, words):
 
 
 def test_what_is_no_file_of_parameters_is_named(tmp_path):
-    with pytest.raises(MissingFileError, match=r"nowhere.yaml does not exist"):
+    with pytest.raises(MissingFileError, match=r"nowhere.yaml: no such file"):
         params_file.check(tmp_path / "nowhere.yaml")
     with pytest.raises(FileFormatError, match="is a folder"):
         params_file.check(tmp_path)
     (tmp_path / "photo.yaml").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00")
     with pytest.raises(FileFormatError, match=r"photo.yaml is no text"):
         params_file.check(tmp_path / "photo.yaml")
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_named(tmp_path, monkeypatch):
+    path = written(tmp_path, "")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)  # root may enter every folder
+    with pytest.raises(ConfigurationError, match=r"my.yaml: may not be read by the user"):
+        params_file.check(path)
 
 
 def test_files_that_rcl_can_read_are_sound(tmp_path):

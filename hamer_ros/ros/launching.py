@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from rclpy.exceptions import (
     InvalidNamespaceException,
@@ -15,6 +14,7 @@ from rclpy.validate_full_topic_name import validate_full_topic_name
 from rclpy.validate_namespace import validate_namespace
 from rclpy.validate_node_name import validate_node_name
 
+from hamer_ros.file_kinds import absolute_path
 from hamer_ros.ros import params_file
 from hamer_ros.ros.transports import OTHER_TRANSPORTS
 
@@ -104,7 +104,7 @@ def parameters_file(text: str) -> str:
     Raises:
         HamerRosError: it is not there, or of another kind: the node would end again and again.
     """
-    path = Path(text).expanduser()
+    path = absolute_path(text)
     params_file.check(path)
     return str(path)
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import yaml
 
-from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
+from hamer_ros.errors import ConfigurationError, FileFormatError
+from hamer_ros.file_kinds import given_file
 from hamer_ros.ros.arguments import try_arguments
 
 PARAMETERS = "ros__parameters"
@@ -34,10 +35,7 @@ def check(path: Path) -> None:
         ConfigurationError: it may not be read.
         FileFormatError: it is of another kind, with the line where that shows.
     """
-    if not path.exists():
-        raise MissingFileError(f"the file of parameters {path} does not exist")
-    if path.is_dir():
-        raise FileFormatError(f"{path} is a folder; a file of parameters is needed")
+    given_file(path.absolute(), "a file of parameters")  # absolute: rcl does not know "~", either
     if (problem := _problem_of_rcl(path)) is not None:
         _content(path)  # raises with better words, where the YAML itself is broken
         hint = f"; {_LAYOUT}" if PARAMETERS in problem else ""
