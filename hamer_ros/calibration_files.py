@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.file_kinds import EMPTY, TEXT, UNKNOWN, what_is
 from hamer_ros.lens_names import lens_of
 
 LARGEST = 1_000_000
@@ -54,22 +55,8 @@ _NAMES = {
 }
 """What is looked for -> keys that it may have, in lower case; the first that is there counts."""
 
-_KINDS_OF_FILE = (
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"BM", "a BMP picture"),
-    (b"GIF8", "a GIF picture"),
-    (b"RIFF", "a WebP picture or a video"),
-    (b"II*\x00", "a TIFF picture"),
-    (b"MM\x00*", "a TIFF picture"),
-    (b"PK\x03\x04", "a zip archive or .npz"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x93NUMPY", "an array of numpy"),
-    (b"%PDF", "a PDF"),
-    (b"SQLite", "a database, perhaps a recording"),
-    (b"\x89MCAP", "a recording"),
-    (b"#ROSBAG", "a recording"),
-)
+_MAY_BE = (TEXT, EMPTY, UNKNOWN)
+"""Kinds of files that are looked at more closely; UTF-16 is of no kind that is known."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +94,14 @@ def _text_of(path: Path) -> str:
         if not path.is_file():
             what = "a folder" if path.is_dir() else "no ordinary file"
             raise CameraError(f"{path} is {what}; give {TAKEN}")
+        kind = what_is(path)
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:  # the latter of a path with a zero byte
         reason = getattr(error, "strerror", None) or str(error)
         raise CameraError(f"{path} cannot be read: {reason}") from error
-    for start, kind in _KINDS_OF_FILE:
-        if data.startswith(start):
-            raise CameraError(f"{path} is {kind}; give {TAKEN}")
+    if kind not in _MAY_BE:
+        raise CameraError(f"{path} is {kind}; give {TAKEN}")
     if len(data) > LARGEST:
         raise CameraError(f"{path} has more than {LARGEST} bytes; give {TAKEN}")
     if not data.strip():
@@ -182,15 +169,14 @@ def _xml(text: str) -> Any:
     try:
         storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
         root = storage.root()
-        return {key: _node(root.getNode(key)) for key in root.keys()}  # noqa: SIM118
+        return _node(root)
     except (cv2.error, SystemError) as error:
         raise CameraError(f"the file is broken XML; give {TAKEN}") from error
 
 
 def _node(node: Any) -> Any:
-    if node.isMap():
-        matrix = node.mat()
-        return {} if matrix is None else {"data": matrix.ravel().tolist()}
+    if node.isMap():  # a matrix as well: its numbers are in `data`, as in YAML
+        return {key: _node(node.getNode(key)) for key in node.keys()}  # noqa: SIM118
     if node.isSeq():
         return [_node(node.at(i)) for i in range(node.size())]
     return node.string() if node.isString() else node.real()

@@ -36,6 +36,8 @@ ONNX = "an ONNX net"
 TFLITE = "a TensorFlow Lite net"
 HDF5 = "an HDF5 file"
 PICTURE = "a picture"
+RECORDING = "a recording"
+DATABASE = "a database, perhaps a recording"
 PDF = "a PDF document"
 TEXT = "a text file"
 UNKNOWN = "a file of no kind that is known here"
@@ -65,6 +67,9 @@ _MAGIC = (
     (0, b"II*\0", PICTURE),
     (0, b"MM\0*", PICTURE),
     (8, b"WEBP", PICTURE),
+    (0, b"\x89MCAP", RECORDING),
+    (0, b"#ROSBAG", RECORDING),
+    (0, b"SQLite format 3\0", DATABASE),
     (0, b"%PDF-", PDF),
     (0, b"\x89HDF\r\n\x1a\n", HDF5),
     (4, b"TFL3", TFLITE),

@@ -125,6 +125,19 @@ def test_what_opencv_writes_is_read(tmp_path, suffix):
     assert read_calibration(path).camera == BENT
 
 
+def test_what_else_opencv_writes_beside_is_no_obstacle(tmp_path):
+    path = tmp_path / "opencv.xml"
+    storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+    storage.startWriteStruct("board", cv2.FILE_NODE_MAP)
+    storage.write("w", 9)
+    storage.write("h", 6)
+    storage.endWriteStruct()
+    storage.write("camera_matrix", K)
+    storage.write("distortion_coefficients", np.array(D))
+    storage.release()
+    assert read_calibration(path).camera.distortion == D
+
+
 def test_opencvs_sample_says_that_it_is_a_fisheye(write):
     text = ROS.replace("distortion_model: plumb_bob", "fisheye_model: 1").replace(", -0.01]", "]")
     assert read_calibration(write("%YAML:1.0\n---\n" + text)).camera == FISHEYE
@@ -165,7 +178,7 @@ def npz() -> bytes:
         ("image_width:\t640\n\tfoo: 1\n", "is no YAML in line"),
         ("a: !!python/object/apply:os.system [ls]\n", "is no YAML"),
         ("[" * 5000, "is no YAML"),
-        ("<html><body>404</body></html>", "XML, but not OpenCV's"),
+        ("<robot name='arm'/>", "XML, but not OpenCV's"),
         ("<?xml version='1.0'?><opencv_storage><camera_matrix>", "broken XML"),
         ("image_width: 640\n", r"camera_matrix \(or k\) is missing; there are: image_width"),
         (ROS.replace("640", "640px"), "width is '640px'"),
@@ -185,9 +198,11 @@ def npz() -> bytes:
         (KALIBR.replace("pinhole", "omni"), r"cam0.camera_model is 'omni'"),
         (KALIBR.replace("[640, 480]", "[640]"), r"cam0.resolution has 1 numbers; needs 2"),
         ("cam0: 3\n", "cam0 holds no names"),
-        (PNG, "is a PNG picture"),
-        (JPEG, "is a JPEG picture"),
-        (npz(), "is a zip archive"),
+        (PNG, "is a picture"),
+        (JPEG, "is a picture"),
+        (npz(), "is an .npz file"),
+        (b"#ROSBAG V2.0\n", "is a recording"),
+        ("<!doctype html><html>", "is a web page"),
         (b"\x80\x81\xfe\x00", "is binary"),
         ("image_width: 640 # caf\xe9".encode("latin-1"), "is binary"),
         (b"a: \0", "is binary"),

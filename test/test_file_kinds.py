@@ -81,6 +81,9 @@ KINDS = {
     "pdf": (b"%PDF-1.7\n", "a PDF document"),
     "hdf5": (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
     "tflite": (b"\x1c\0\0\0TFL3\0\0", "a TensorFlow Lite net"),
+    "ROS 1's bag": (b"#ROSBAG V2.0\n\0", "a recording"),
+    "mcap": (b"\x89MCAP0\r\n\1", "a recording"),
+    "db3": (b"SQLite format 3\0\x10\0", "a database, perhaps a recording"),
     "text": (b"image_width: 640\n", "a text file"),
     "anything": (bytes(range(1, 200)), "a file of no kind that is known here"),
     **{
