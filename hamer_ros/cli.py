@@ -105,13 +105,15 @@ def _silence_stdout() -> None:
 
 def _fetch_models(options: argparse.Namespace) -> int:
     with quiet():
-        from hamer_ros.nets.store import CACHE_VARIABLE, FetchError, fetch_nets
+        from hamer_ros.errors import HamerRosError
+        from hamer_ros.file_kinds import absolute_path
+        from hamer_ros.nets.store import CACHE_VARIABLE, fetch_nets
 
     if options.cache is not None:
-        os.environ[CACHE_VARIABLE] = str(options.cache.expanduser().absolute())
+        os.environ[CACHE_VARIABLE] = str(absolute_path(options.cache))
     try:
         fetch_nets(force=options.force, download=_download_bar)
-    except FetchError as error:
+    except HamerRosError as error:
         return _fail(str(error))
     return 0
 

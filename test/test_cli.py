@@ -130,6 +130,18 @@ def test_fetch_models_takes_a_cache_and_force(tmp_path, monkeypatch):
     assert asked == [(tmp_path / "mine", False), (tmp_path / "mine", True)]
 
 
+def test_fetch_models_without_a_home_folder_says_what_to_set(monkeypatch, capsys):
+    for name in (store.CACHE_VARIABLE, "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert cli.main(["fetch-models"]) != 0
+    assert "no home folder is known; set HOME or XDG_CACHE_HOME" in capsys.readouterr().err
+
+
 # Pipes and full disks
 
 

@@ -237,6 +237,20 @@ def test_the_cache_follows_the_users_environment(monkeypatch, tmp_path):
     assert store.cache_folder() == tmp_path / "home" / ".cache" / "hamer_ros"
 
 
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch):
+    for name in ("HAMER_ROS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(store.Path, "home", no_home)
+    with pytest.raises(ConfigurationError, match="set HOME or XDG_CACHE_HOME"):
+        store.cache_folder()
+    with pytest.raises(ConfigurationError, match="no home folder is known"):
+        store.fetch_nets(lambda line: None)
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")
+
+
 def test_an_unavailable_provider_is_named_with_its_package(monkeypatch, tmp_path):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(ConfigurationError) as error:

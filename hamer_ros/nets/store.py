@@ -20,6 +20,7 @@ from pathlib import Path
 from hamer_ros.errors import FileFormatError, HamerRosError, MissingFileError
 from hamer_ros.interrupt import quiet
 from hamer_ros.nets.pip import PipError, run_pip
+from hamer_ros.user_folders import user_folder
 
 MEDIAPIPE_VERSION = "0.10.21"
 WHEEL_BYTES = 35_627_340
@@ -67,12 +68,15 @@ class FetchError(HamerRosError):
 
 
 def cache_folder() -> Path:
-    """Folder of this package's downloads: $HAMER_ROS_CACHE or hamer_ros in the user's cache."""
+    """Folder of this package's downloads: $HAMER_ROS_CACHE or hamer_ros in the user's cache.
+
+    Raises:
+        ConfigurationError: nobody knows where the home folder is.
+    """
     own = os.environ.get(CACHE_VARIABLE)
     if own:
         return Path(own)
-    user = os.environ.get("XDG_CACHE_HOME")
-    return (Path(user) if user else Path.home() / ".cache") / "hamer_ros"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "hamer_ros"
 
 
 def nets_folder() -> Path:
@@ -138,6 +142,7 @@ def fetch_nets(
     Raises:
         FetchError: no network, no conversion packages, a file that is not the expected one, or a
             cache that cannot be written.
+        ConfigurationError: nobody knows where the home folder is.
     """
     folder = nets_folder()
     try:

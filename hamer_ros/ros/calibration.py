@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +12,14 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 from rclpy.task import Future
 
-from hamer_ros.errors import ConfigurationError, HamerRosError
+from hamer_ros.errors import HamerRosError
 from hamer_ros.hands import PlacedHand, Side
 from hamer_ros.placement.calibration import Measurement, check_length
 from hamer_ros.placement.hands_file import load_sizes, save_sizes
 from hamer_ros.placement.size import Size, given
 from hamer_ros.ros.parameters import Parameters
 from hamer_ros.srv import CalibrateHand
+from hamer_ros.user_folders import user_folder
 
 TIMEOUT = 15.0
 """Seconds after which a measurement is given up."""
@@ -39,11 +39,7 @@ def sizes_file() -> Path:
     Raises:
         ConfigurationError: nobody knows where the home folder is.
     """
-    try:
-        config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    except RuntimeError as error:
-        raise ConfigurationError("no home folder is known; set HOME or XDG_CONFIG_HOME") from error
-    return Path(config) / "hamer_ros" / "hands.yaml"
+    return user_folder("XDG_CONFIG_HOME", ".config") / "hamer_ros" / "hands.yaml"
 
 
 def known_lengths(parameters: Parameters) -> tuple[dict[Side, Size], str]:
