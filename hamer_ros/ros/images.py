@@ -90,15 +90,21 @@ def image_size(message: Image | CompressedImage) -> tuple[int, int]:
     return size
 
 
-def decode_compressed(message: CompressedImage, stretch: Stretch | None = None) -> np.ndarray:
+def decode_compressed(
+    message: CompressedImage,
+    stretch: Stretch | None = None,
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Decode a JPEG or PNG, whichever it is, and read its format as image_transport writes it.
 
     stretch: of the stream, for pictures of 16 bits; without it each is stretched for itself.
+    size: what `image_size` says of the message, from who has asked already: a PNG's checksums take
+        some milliseconds.
 
     Raises:
         ImageError: no data, data that is not a whole picture, or an absurd size.
     """
-    width, height = image_size(message)
+    width, height = size or image_size(message)
     picture = decode_picture(bytes(message.data))
     if picture is None or picture.shape[:2] != (height, width):
         raise ImageError(_undecodable(message))
