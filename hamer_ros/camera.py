@@ -39,6 +39,10 @@ of a right angle."""
 MIN_FIELD = 1e-5
 """Least tangent of a field of view: that of the longest telescopes."""
 
+MAX_ASPECT = 10.0
+"""Greatest ratio of fx to fy, either way: anamorphic lenses and binned rows squeeze by two to four.
+"""
+
 _MIN_SEEN = 0.25
 """Least part of the image in which a lens model must give back the pixels that it was asked for.
 Ordinary calibrations fold over in the corners, and a fisheye is black there."""
@@ -97,8 +101,6 @@ class CameraModel:
             value = getattr(self, name)
             if not math.isfinite(value):
                 raise CameraError(f"{name} is {value}; the principal point must be finite")
-        if not abs(self.skew) <= self.fx:  # NaN is not, either
-            raise CameraError(f"skew is {self.skew}; it is at most fx, {self.fx:g}, either way")
         if not 0 <= self.focal_sigma < math.inf:
             raise CameraError(f"focal_sigma is {self.focal_sigma}; it is relative, 0 or more")
         if self.lens not in COEFFICIENTS:
@@ -113,6 +115,7 @@ class CameraModel:
             raise CameraError(f"distortion is {self.distortion}; all coefficients must be finite")
         self._check_field("fx", "cx", "width")
         self._check_field("fy", "cy", "height")
+        self._check_pixels()
         if not self.is_pinhole:
             self._check_lens()
 
@@ -125,6 +128,27 @@ class CameraModel:
                 f"{focal} is {f:g} and {centre} is {c:g}, in an image whose {size} is {n}; no "
                 f"camera sees {math.degrees(math.atan(slope)):.3g} degrees off its axis in a field "
                 f"of {math.degrees(math.atan(n / f)):.3g} degrees"
+            )
+
+    def _check_pixels(self) -> None:
+        """Refuse a shape of the pixels that no sensor has: square ones would be too many."""
+        least, most = sorted((self.fx, self.fy))
+        if most > MAX_ASPECT * least:
+            raise CameraError(
+                f"fx is {self.fx:g} and fy is {self.fy:g}; pixels are at most {MAX_ASPECT:g} times "
+                "as long as they are wide, or the other way round"
+            )
+        if not abs(self.skew) <= least:  # NaN is not, either
+            raise CameraError(
+                f"skew is {self.skew}; it is at most the smaller of fx and fy, {least:g}, either "
+                "way"
+            )
+        shift = abs(self.skew) / self.fy * (self.height - 1)
+        if shift > self.width:
+            raise CameraError(
+                f"skew is {self.skew:g} and fy is {self.fy:g}: the last row would be moved by "
+                f"{shift:.0f} pixels against the first, at most the width, {self.width}, is "
+                "possible"
             )
 
     def _check_lens(self) -> None:

@@ -64,7 +64,8 @@ def lens_of(name: str, coefficients: Sequence[float]) -> tuple[str, tuple[float,
 
     name: in any case, with spaces, dashes or underscores, and with a prefix such as
         ``distortion.``.
-    coefficients: as many as the model has, or more where the rest is zero.
+    coefficients: as many as the model has, or more where the rest is zero; of rational_polynomial
+        also four or five, as plumb_bob has them.
 
     Raises:
         CameraError: a model that is not known, or whose coefficients are not of this number.
@@ -109,22 +110,25 @@ def _of_brown_family(name: str, reason: str, given: tuple[float, ...], count: in
 
 
 def _fitted(lens: str, given: tuple[float, ...], count: int) -> tuple[float, ...]:
-    """The coefficients, without zeros that are too many or with those that are left out."""
+    """The coefficients in a number that the model has, without zeros that are too many.
+
+    None are added in between: an array of 6 or 13 is one that was cut, or another model's.
+    """
     allowed = [n for n in COEFFICIENTS[lens] if n > 0]
     if lens == "rational_polynomial":
         allowed = [4, 5, *allowed]  # OpenCV takes fewer as those of plumb_bob
     if len(given) in allowed:
         fitted = given
     else:
-        room = [n for n in allowed if n >= count]
-        if len(given) < allowed[0] or not room:
+        room = [n for n in allowed if count <= n < len(given)]
+        if not room:
             wanted = " or ".join(str(n) for n in allowed)
             more = "; so many has rational_polynomial" if lens == "plumb_bob" and count > 5 else ""
             raise CameraError(
                 f"{lens} has {len(given)} distortion coefficients, {count} without the zeros at "
                 f"the end; needs {wanted}{more}"
             )
-        fitted = (*given, *[0.0] * room[0])[: room[0]]
+        fitted = given[: room[0]]
     if lens == "rational_polynomial" and len(fitted) < 8:
         return (*fitted, *[0.0] * (8 - len(fitted)))
     return fitted

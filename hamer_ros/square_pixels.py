@@ -72,7 +72,11 @@ class SquarePixels:
 
 
 def square_pixels(camera: CameraModel) -> SquarePixels | None:
-    """The way to square pixels, of about as many as before; None where they are square enough."""
+    """The way to square pixels; None where they are square enough.
+
+    Squeezed pixels become about as many, sheared ones at most twice as many: `CameraModel` refuses
+    more.
+    """
     is_skewed = abs(camera.skew) > TOLERANCE * camera.fy
     if abs(math.log(camera.fx / camera.fy)) < TOLERANCE and not is_skewed:
         return None

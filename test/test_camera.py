@@ -127,7 +127,15 @@ def test_what_lies_behind_has_no_pixel():
         ({"cx": float("inf")}, "cx is inf"),
         ({"width": 0}, "0x480"),
         ({"skew": float("nan")}, "skew is nan"),
-        ({"skew": -700.0}, "skew is -700.0; it is at most fx"),
+        ({"skew": -700.0}, "skew is -700.0; it is at most the smaller of fx and fy, 600, either"),
+        ({"fy": 500.0, "skew": 550.0}, "skew is 550.0; .* the smaller of fx and fy, 500, either"),
+        (
+            {"height": 6400, "skew": 100.0},
+            "skew is 100 and fy is 600: the last row would be moved by 1066 pixels against the "
+            "first, at most the width, 640",
+        ),
+        ({"fx": 60000.0, "skew": 60000.0}, "fx is 60000 and fy is 600; pixels are at most 10 tim"),
+        ({"fx": 59.0}, "fx is 59 and fy is 600"),
         ({"focal_sigma": -0.1}, "focal_sigma is -0.1"),
         ({"lens": "magic"}, "'magic'; known are: none, plumb_bob"),
         ({"lens": "plumb_bob", "distortion": (0.1,)}, "1 distortion coefficients; needs 0 or 4"),

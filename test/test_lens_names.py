@@ -57,7 +57,9 @@ def test_a_fisheye_bends_without_coefficients():
         ("plumb_bob", (*FOUR, *[0.0] * 8), FOUR),
         ("rational_polynomial", FIVE, (*FIVE, 0.0, 0.0, 0.0)),
         ("rational_polynomial", (*EIGHT, *[0.0] * 6), (*EIGHT, *[0.0] * 6)),
-        ("rational_polynomial", (*EIGHT, 0.1, 0.0, 0.0), (*EIGHT, 0.1, 0.0, 0.0, 0.0)),
+        ("rational_polynomial", (*EIGHT, 0.0), EIGHT),
+        ("rational_polynomial", (*EIGHT, 0.1, *[0.0] * 4), (*EIGHT, 0.1, 0.0, 0.0, 0.0)),
+        ("rational_polynomial", (*FOUR, 0.0, 0.0), (*FOUR, *[0.0] * 4)),
     ],
 )
 def test_zeros_at_the_end_do_not_count(name, given, taken):
@@ -71,6 +73,15 @@ def test_zeros_at_the_end_do_not_count(name, given, taken):
     [
         ("equidistant", FIVE, r"equidistant has 5 .* needs 4"),
         ("plumb_bob", EIGHT, r"8 distortion coefficients.*needs 4 or 5; so many has rational"),
+        *(
+            (
+                "rational_polynomial",
+                (0.01,) * count,
+                rf"has {count} distortion coefficients.*needs 4 or 5 or 8 or 12 or 14$",
+            )
+            for count in (1, 2, 3, 6, 7, 9, 10, 11, 13, 15)
+        ),
+        ("rational_polynomial", (*EIGHT, 0.1, 0.0, 0.0), "has 11 .*, 9 without the zeros at the e"),
         ("plumb_bob", (0.1,), "has 1 distortion coefficients"),
         ("", FIVE, r"'', but there are coefficients that are not zero: \[0.05, -0.1"),
         ("pinhole", FOUR, "name the model that they belong to"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import cv2
 import numpy as np
 import pytest
 from helpers import MODEL, hand_at
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from hamer_ros.camera import CameraModel
+from hamer_ros.camera import CameraError, CameraModel
 from hamer_ros.detection.given import GivenDetector
 from hamer_ros.hands import Frame, Side, SuggestedBox
 from hamer_ros.pipeline import HandPipeline
@@ -55,6 +58,36 @@ def test_a_point_is_where_its_camera_says(camera):
     points = np.random.default_rng(0).uniform([-0.2, -0.2, 0.8], [0.2, 0.2, 1.2], (50, 3))
     expected = camera.project(points) @ square.to_square[:, :2].T + square.to_square[:, 2]
     np.testing.assert_allclose(square.camera.project(points), expected, atol=1e-9)
+
+
+@given(
+    *(st.integers(1, 5000) for _ in range(2)),
+    *(st.floats(-6, 6) for _ in range(2)),
+    st.floats(-1, 1),
+)
+@example(1280, 720, math.log10(6e6 / 1280), math.log10(300 / 720), 1.0)
+@example(1280, 720, math.log10(60_000 / 1280), math.log10(100 / 720), 1.0)
+@example(1, 5000, 0.0, 0.0, 1.0)
+def test_no_camera_that_is_accepted_makes_many_more_pixels(width, height, across, down, skew):
+    """An image of them is made in memory, so one absurd CameraInfo could take all of it."""
+    fx, fy = 10**across * width, 10**down * height
+    try:
+        camera = CameraModel(width, height, fx, fy, 0.5 * width, 0.5 * height, skew=skew * fx)
+    except CameraError:
+        return
+    square = square_pixels(camera)
+    if square is not None:
+        # Rounding adds a row and a column of up to three times their length each.
+        pixels = square.camera.width * square.camera.height
+        assert pixels <= 2 * width * height + 4 * (width + height) + 4
+
+
+@pytest.mark.parametrize("factor", [9.9, 1 / 9.9])
+def test_the_most_unequal_pixels_are_resampled_to_as_many(factor):
+    camera = dataclasses.replace(SQUARE, fx=600.0 * factor)
+    square = square_pixels(camera).camera
+    assert square.width * square.height == pytest.approx(640 * 480, rel=0.01)
+    assert square.fx == pytest.approx(square.fy, rel=0.01)
 
 
 def test_image_and_depth_are_resampled_alike():
