@@ -85,7 +85,7 @@ class FrameReader:
             width, height = image_size(image)
             intrinsics = self._intrinsics_of(messages.info, width, height, parameters)
             if isinstance(image, CompressedImage):
-                rgb = decode_compressed(image, self._stretch)
+                rgb = decode_compressed(image, self._stretch, (width, height))
             else:
                 rgb = decode_image(image, self._stretch)
         except (ImageError, CameraError) as error:  # the latter of a size that no camera has
