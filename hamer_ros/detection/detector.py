@@ -22,6 +22,7 @@ from hamer_ros.detection.confirm import Confirmation, confirm, look_around
 from hamer_ros.detection.crop import region_from_landmarks
 from hamer_ros.detection.duplicates import distinct_followed, distinct_new, is_known
 from hamer_ros.detection.followed import FollowedHand, covers, keep_following, start_following
+from hamer_ros.detection.landmark import INPUT_SIZE as LOOK
 from hamer_ros.detection.landmark import Sighting, see_landmarks
 from hamer_ros.detection.lost import MAX_MISSED, LostHand, next_to_look_for, which_lost
 from hamer_ros.detection.palm import Palm, find_palms, merge_palms
@@ -124,6 +125,8 @@ class LandmarkDetector:
         """
         palm_nets = {net: Net(net_path(net.value), providers, threads) for net in PalmNet}
         landmark_net = Net(net_path("hand_landmark_full"), providers, threads)
+        # What two looks at once take of memory they take now, not in the middle of a stream.
+        _at_once(landmark_net, [np.zeros((1, LOOK, LOOK, 3), np.float32)] * 2)
         return cls(palm_nets, landmark_net, options)
 
     def reset(self) -> None:
