@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -241,6 +242,30 @@ def test_a_stream_whose_stamps_never_match_is_not_waited_for():
             delays += [now - m.arrival for m in released.matched]
     assert len(delays) == 60
     assert sorted(delays)[-4] == 0.0
+
+
+def test_an_image_off_the_beat_waits_for_its_own_companion_all_the_same():
+    sync = Synchronizer({"info": Companion(3 * MS, 0.1)})
+    for k in range(60):
+        now = k / 30 + (0.012 if k % 10 == 5 else 0.0)
+        stamp = round(1e9 * now)
+        found = both(sync.put_image(f"i{k}", stamp, now))
+        found += both(sync.put_companion("info", f"c{k}", stamp, now + 0.001))
+        assert found == [(f"i{k}", f"c{k}")]
+
+
+@pytest.mark.parametrize("lag", [0.0005, 0.02])
+def test_a_stream_whose_steps_differ_is_waited_for_by_every_image(lag):
+    """A camera that is triggered now and then, its CameraInfo just behind each image."""
+    rng = np.random.default_rng(1)
+    sync = Synchronizer({"info": Companion(3 * MS, 0.1)})
+    now = 0.0
+    for k in range(100):
+        now += float(rng.uniform(0.05, 0.12))
+        stamp = round(1e9 * now)
+        found = both(sync.put_image(f"i{k}", stamp, now))
+        found += both(sync.put_companion("info", f"c{k}", stamp, now + lag))
+        assert found == [(f"i{k}", f"c{k}")]
 
 
 def test_a_recording_that_starts_again_while_nothing_waits_finds_its_companions():

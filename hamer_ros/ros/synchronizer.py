@@ -35,6 +35,8 @@ RASTER_STEPS = 3
 """Steps of a stream that must be known before its next stamps are foreseen."""
 LONGEST_STEP = 10_000_000_000
 """Nanoseconds between two stamps of one stream at most, or it has paused."""
+SLOWER = 1.5
+"""Steps of a stream over those of the images from which on it has none for some images."""
 RASTER_SLACK = 0.1
 """Part of a step by which a stamp may differ from what was foreseen."""
 
@@ -164,8 +166,11 @@ class _Stream:
 
 
 def _usual(steps: deque[int]) -> int | None:
-    """The usual one among the last steps; None where there are too few."""
-    return statistics.median_low(steps) if len(steps) >= RASTER_STEPS else None
+    """The usual one among the last steps; None where there are too few, or they differ."""
+    if len(steps) < RASTER_STEPS:
+        return None
+    step = statistics.median_low(steps)
+    return step if max(steps) - min(steps) <= 2 * RASTER_SLACK * step else None
 
 
 class Synchronizer(Generic[T]):
@@ -309,12 +314,11 @@ class Synchronizer(Generic[T]):
         if companion.is_required or not stream.is_expected:
             return companion.is_required
         foreseen = stream.foreseen(held.stamp)
-        if foreseen is None:
-            return True
+        step, period = _usual(stream.steps), _usual(self._steps)
+        if foreseen is None or step is None or period is None or step < SLOWER * period:
+            return True  # one comes with every image
         later, slack = foreseen - held.stamp, stream.slack()
-        period = _usual(self._steps)
-        belongs_to_next = period is not None and later > period / 2 + slack
-        return abs(later) <= companion.tolerance + slack and not belongs_to_next
+        return abs(later) <= companion.tolerance + slack and later <= period / 2 + slack
 
     def _is_overtaken(self, held: _Held[T], now: float) -> bool:
         return any(
