@@ -41,6 +41,7 @@ from hamer_ros.ros.diagnostics import Situation, health, odd_values, status
 from hamer_ros.ros.ending import ending_in_time
 from hamer_ros.ros.frame_reader import FrameReader, Topics
 from hamer_ros.ros.inputs import FrameMessages, Inputs, LateDepth, Receiver
+from hamer_ros.ros.malloc import return_large_blocks
 from hamer_ros.ros.observations import DISCOVERY_TIME, QUIET_AFTER, Observations
 from hamer_ros.ros.outputs import Outputs
 from hamer_ros.ros.parameter_remarks import ParameterRemarks
@@ -460,6 +461,7 @@ def _release(device: Device) -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; the exit status, 2 where its arguments are wrong."""
     arguments = sys.argv if args is None else args
+    return_large_blocks()
     with ending_in_time():
         try:
             for path in params_file.named_in(arguments):
