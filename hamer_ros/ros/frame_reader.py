@@ -94,7 +94,11 @@ class FrameReader:
         boxes, is_mirrored = messages.boxes, parameters.mirrored
         if is_mirrored:
             rgb = cv2.flip(rgb, 1)
-            boxes = None if boxes is None else tuple(_mirrored(box, width) for box in boxes)
+            boxes = (
+                None
+                if boxes is None
+                else tuple(replace(box, box=mirrored_box(box.box, width)) for box in boxes)
+            )
         return ReadFrame(
             rgb, intrinsics.camera, depth, boxes, header, intrinsics.source, is_mirrored
         )
@@ -207,9 +211,10 @@ class FrameReader:
         )
 
 
-def _mirrored(box: SuggestedBox, width: int) -> SuggestedBox:
-    x_min, y_min, x_max, y_max = box.box
-    return replace(box, box=np.array([width - 1 - x_max, y_min, width - 1 - x_min, y_max]))
+def mirrored_box(box: np.ndarray, width: int) -> np.ndarray:
+    """A box (4,) x_min, y_min, x_max, y_max in the pixels of an image turned left to right."""
+    x_min, y_min, x_max, y_max = box
+    return np.array([width - 1 - x_max, y_min, width - 1 - x_min, y_max])
 
 
 def _fingerprint(info: CameraInfo | None) -> tuple | None:

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -20,7 +19,7 @@ from hamer_ros.hands import TrackedHand, TrackState
 from hamer_ros.msg import HandMeshArray, HandTopology
 from hamer_ros.rendering.overlay import draw_hands
 from hamer_ros.ros.frame_names import FrameNames
-from hamer_ros.ros.frame_reader import ReadFrame
+from hamer_ros.ros.frame_reader import ReadFrame, mirrored_box
 from hamer_ros.ros.images import encode_rgb
 from hamer_ros.ros.markers import hand_markers
 from hamer_ros.ros.messages import hand_mesh_array, hand_topology, wrist_transforms
@@ -112,8 +111,7 @@ class Outputs:
 def _in_mirrored_pixels(tracked: TrackedHand, width: int) -> TrackedHand:
     """A hand whose pixels are those of the image as it was published, which is mirrored."""
     hand = tracked.placed.hand
-    x_min, y_min, x_max, y_max = hand.detection.box
-    box = np.array([width - 1 - x_max, y_min, width - 1 - x_min, y_max])
+    box = mirrored_box(hand.detection.box, width)
     keypoints = hand.keypoints * [-1, 1] + [width - 1, 0]
     turned = replace(hand, detection=replace(hand.detection, box=box), keypoints=keypoints)
     return replace(tracked, placed=replace(tracked.placed, hand=turned))
