@@ -109,6 +109,8 @@ def _fetch_models(options: argparse.Namespace) -> int:
         from hamer_ros.file_kinds import absolute_path
         from hamer_ros.nets.store import CACHE_VARIABLE, fetch_nets
 
+    if options.cache == "":
+        return _fail("--cache needs a folder; it was given an empty text")
     if options.cache is not None:
         os.environ[CACHE_VARIABLE] = str(absolute_path(options.cache))
     try:
@@ -191,7 +193,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument(
         "--cache",
-        type=Path,
         metavar="FOLDER",
         help="where to keep them (default: $HAMER_ROS_CACHE, or hamer_ros in ~/.cache); the node "
         "looks there when HAMER_ROS_CACHE names it",

@@ -116,6 +116,11 @@ def test_errors_of_the_file_system_are_words(error, words):
 # fetch-models
 
 
+def test_a_cache_without_a_name_is_refused(capsys):
+    assert cli.main(["fetch-models", "--cache", ""]) == 1
+    assert "--cache needs a folder" in capsys.readouterr().err
+
+
 def test_fetch_models_takes_a_cache_and_force(tmp_path, monkeypatch):
     monkeypatch.setenv(store.CACHE_VARIABLE, "elsewhere")
     monkeypatch.chdir(tmp_path)

@@ -113,6 +113,13 @@ def test_a_bad_image_is_refused_with_its_topic(world):
     assert error.value.reason == "bad image"
 
 
+def test_planes_that_may_have_rows_of_filling_are_told_of(world):
+    image = Image(width=WIDTH, height=HEIGHT, encoding="nv12", step=WIDTH)
+    image.header.frame_id, image.data = "camera", bytes(2 * WIDTH * HEIGHT)
+    world.reader.read(FrameMessages(image, 0.0, camera_info()), world.parameters)
+    assert "/image: data of this" in world.said["more data than planes"]
+
+
 def test_a_guess_is_told_and_its_source_kept(world):
     read = world.read(info=None, parameters={"assumed_horizontal_fov": 60.0})
     assert read.source is IntrinsicsSource.ASSUMED_FIELD_OF_VIEW

@@ -16,7 +16,7 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 from sensor_msgs.msg import Image
 
 from hamer_ros.ros.encodings import ENCODINGS, TABLE, table_text
-from hamer_ros.ros.images import ImageError, decode_image, encode_rgb
+from hamer_ros.ros.images import ImageError, decode_image, encode_rgb, odd_size
 
 SQUARE = np.zeros((32, 48, 3), np.uint8)
 SQUARE[:] = (40, 90, 160)
@@ -196,6 +196,22 @@ def test_a_height_that_counts_the_rows_of_colour_is_refused_in_words():
         decode_image(image)
 
 
+def test_planes_that_may_be_filled_up_with_rows_are_told_of():
+    """A decoder of video pads 1080 rows to 1088, and drivers pass that on."""
+    image = planar("nv12")
+    assert odd_size(image) is None
+    image.data = [*image.data, *bytes(48 * 12)]
+    remark = odd_size(image)
+    assert remark is not None
+    assert "has 2880 bytes, its planes are 2304" in remark.text
+
+
+def test_bytes_after_the_last_row_are_no_matter_without_planes():
+    image = message("rgb8", SQUARE)
+    image.data = [*image.data, *bytes(64)]
+    assert odd_size(image) is None
+
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -217,6 +233,7 @@ def test_the_readme_names_every_encoding():
     ("change", "complaint"),
     [
         ({"width": 0}, "0x32"),
+        ({"width": 40_000, "step": 120_000}, "40000x32; a side has at most 32766 pixels"),
         ({"encoding": "rgb9"}, "'rgb9'; known are: rgb8, bgr8"),
         ({"step": 10}, "step is 10; 48 pixels of rgb8 need 144 bytes"),
         ({"data": b"123"}, "data has 3 bytes; 32 rows of 144 are 4608"),

@@ -7,11 +7,10 @@ import numpy as np
 
 from hamer_ros.demo.spelling import spelled
 from hamer_ros.hands import Side
+from hamer_ros.rendering.labels import Box, raised
 from hamer_ros.rendering.overlay import SIDE_COLORS
 
 Color = tuple[int, int, int]
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom, pixels."""
 
 BACKGROUND: Color = (22, 26, 32)
 PANEL: Color = (40, 46, 55)
@@ -84,9 +83,7 @@ def put_tag(
     plate_width, plate_height = width + 3 * pad, height + 2 * pad
     left = int(np.clip(corner[0], 4, max(4, image.shape[1] - plate_width - 4)))
     top = int(np.clip(corner[1] - plate_height, 4, max(4, image.shape[0] - plate_height - 4)))
-    box = left, top, left + plate_width, top + plate_height
-    while any(_overlap(box, other) for other in taken) and box[1] > plate_height:
-        box = box[0], box[1] - 4, box[2], box[3] - 4
+    box = raised((left, top, left + plate_width, top + plate_height), taken)
     taken.append(box)
     left, top = box[:2]
     window = image[top : top + plate_height, left : left + plate_width]
@@ -117,10 +114,6 @@ def scaled(image: np.ndarray, factor: float) -> np.ndarray:
     size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
     how = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
     return cv2.resize(image, size, interpolation=how)
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _weight(size: float) -> int:

@@ -11,7 +11,6 @@ from hamer_ros.demo.drawing import (
     MUTED,
     PANEL,
     SIDE,
-    Box,
     canvas,
     put_ring,
     put_swatch,
@@ -21,6 +20,7 @@ from hamer_ros.demo.drawing import (
 )
 from hamer_ros.demo.records import SeenHand
 from hamer_ros.hands import Side
+from hamer_ros.rendering.labels import Box
 from hamer_ros.rendering.overlay import SIDE_COLORS, seen_through
 from hamer_ros.rendering.shading import Mesh, shade, side_view
 from hamer_ros.rendering.skeleton import draw_skeleton
@@ -39,7 +39,7 @@ class Page:
     """What is drawn of one frame.
 
     rgb: (H, W, 3) uint8, the source's image.
-    hands: as the client received them.
+    hands: as the client received them; None where the node did not process the frame.
     faces: side -> (F, 3), from the topology message.
     truth: (21, 2) pixels of the true joints of each hand, where they are known.
     cells: side views that there is room for, at least 1; the same for all pages of a video.
@@ -48,7 +48,7 @@ class Page:
 
     rgb: np.ndarray
     camera: CameraModel
-    hands: tuple[SeenHand, ...]
+    hands: tuple[SeenHand, ...] | None
     faces: dict[Side, np.ndarray]
     truth: tuple[np.ndarray, ...]
     cells: int
@@ -64,13 +64,16 @@ def draw_page(page: Page) -> np.ndarray:
     out = canvas(side_left + cell + MARGIN, _HEAD + height + _FOOT)
     out[_HEAD : _HEAD + height, MARGIN : MARGIN + width] = _overlay(page)
     put_text(out, "received hands over the image", (MARGIN, _HEAD / 2), 0.55)
-    hands = sorted(page.hands, key=lambda hand: (hand.side, hand.track_id))
+    hands = sorted(page.hands or (), key=lambda hand: (hand.side, hand.track_id))
     of = f", {page.cells} of {len(hands)}" if len(hands) > page.cells else ""
     put_text(out, f"from the side{of}", (side_left, _HEAD / 2), 0.55)
     for number in range(page.cells):
         top = _HEAD + number * (cell + MARGIN)
-        hand = hands[number] if number < len(hands) else None
-        out[top : top + cell, side_left : side_left + cell] = _side_cell(hand, page.faces, cell)
+        if number < len(hands):
+            picture = _side_cell(hands[number], page.faces, cell)
+        else:
+            picture = _empty_cell("not processed" if page.hands is None else "no hand", cell)
+        out[top : top + cell, side_left : side_left + cell] = picture
     _put_legend(out, page)
     return out
 
@@ -81,7 +84,7 @@ def _fitted(page: Page) -> Page:
     factor = min(max(1.0, _LEAST_WIDTH / width), _MOST_WIDTH / width, _MOST_HEIGHT / height)
     rgb = scaled(page.rgb, factor)
     resized = page.camera.resized(rgb.shape[1], rgb.shape[0])
-    hands = tuple(
+    hands = page.hands and tuple(
         replace(hand, keypoints=factor * (hand.keypoints + 0.5) - 0.5) for hand in page.hands
     )
     truth = tuple(factor * (keypoints + 0.5) - 0.5 for keypoints in page.truth)
@@ -89,32 +92,36 @@ def _fitted(page: Page) -> Page:
 
 
 def _overlay(page: Page) -> np.ndarray:
+    hands = page.hands or ()
     meshes = [
         Mesh(
             seen_through(page.camera, hand.vertices), page.faces[hand.side], SIDE_COLORS[hand.side]
         )
-        for hand in page.hands
+        for hand in hands
     ]
     out = shade(page.rgb, meshes, page.camera.matrix, alpha=0.9)
-    for hand in page.hands:
+    for hand in hands:
         out = draw_skeleton(out, hand.keypoints, thickness=1)
     for keypoints in page.truth:
         for point in keypoints:
             put_ring(out, point)
     taken: list[Box] = []
-    for hand in page.hands:
+    for hand in hands:
         text = f"{hand.side.name.lower()} #{hand.track_id}   {hand.wrist[2]:.2f} m"
         left, top = hand.keypoints.min(axis=0)
         put_tag(out, text, (left, top - 10), SIDE[hand.side], taken)
     return out
 
 
-def _side_cell(hand: SeenHand | None, faces: dict[Side, np.ndarray], size: int) -> np.ndarray:
+def _empty_cell(reason: str, size: int) -> np.ndarray:
+    out = canvas(size, size, PANEL)
+    put_text(out, reason, (size / 2, size / 2), 0.45, MUTED, align=0.5)
+    return out
+
+
+def _side_cell(hand: SeenHand, faces: dict[Side, np.ndarray], size: int) -> np.ndarray:
     """One hand as seen from its right, the camera being on the left."""
     out = canvas(size, size, PANEL)
-    if hand is None:
-        put_text(out, "no hand", (size / 2, size / 2), 0.45, MUTED, align=0.5)
-        return out
     depth = (hand.vertices[:, 2].min() + hand.vertices[:, 2].max()) / 2
     focal, middle = size * depth / _CELL_METRES, (size - 1) / 2
     intrinsics = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])

@@ -202,7 +202,7 @@ def _pages(show: Show) -> Iterator[Page]:
         yield Page(
             rgb=rgb,
             camera=show.camera_of_size(rgb.shape[1], rgb.shape[0]),
-            hands=() if frame.seen is None else frame.seen.hands,
+            hands=None if frame.seen is None else frame.seen.hands,
             faces=show.recording.faces,
             truth=tuple(hand.keypoints for hand in truth),
             cells=min(max(count, 1), _MOST_CELLS),

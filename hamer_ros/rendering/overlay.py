@@ -11,6 +11,7 @@ import numpy as np
 from hamer_ros.camera import CameraModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
 from hamer_ros.hands import PlacedHand, Side, TrackedHand
+from hamer_ros.rendering.labels import Box, raised
 from hamer_ros.rendering.shading import Mesh, shade
 from hamer_ros.rendering.skeleton import draw_skeleton
 
@@ -48,8 +49,9 @@ def draw_hands(
     thickness = max(1, round(min(rgb.shape[:2]) / 400))
     for hand in seen:
         out = draw_skeleton(out, hand.placed.hand.keypoints, thickness)
+    taken: list[Box] = []
     for hand in hands:
-        _label(out, hand)
+        _label(out, hand, taken)
     return out
 
 
@@ -62,7 +64,8 @@ def seen_through(camera: CameraModel, vertices: np.ndarray) -> np.ndarray:
     return np.concatenate([plane * depth, depth], axis=1)
 
 
-def _label(image: np.ndarray, hand: TrackedHand) -> None:
+def _label(image: np.ndarray, hand: TrackedHand, taken: list[Box]) -> None:
+    """Write on the image above a hand; the place joins those that are taken."""
     placed = hand.placed
     text = f"{placed.hand.side.name.lower()} #{hand.track_id}  {placed.translation[2]:.2f} m"
     if hand.raw is None:
@@ -73,5 +76,8 @@ def _label(image: np.ndarray, hand: TrackedHand) -> None:
     left, top = placed.hand.keypoints.min(0)
     x = int(np.clip(left, 2, max(2, image.shape[1] - width - 2)))
     y = int(np.clip(top - 0.6 * height, height + 2, image.shape[0] - 4))
+    _, y, _, _ = box = raised((x, y - height - 2, x + width, y + 4), taken)
+    taken.append(box)
+    y += height + 2
     for color, weight in (((20, 20, 20), thickness + 2), ((255, 255, 255), thickness)):
         cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, color, weight, cv2.LINE_AA)

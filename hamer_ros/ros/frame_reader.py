@@ -16,7 +16,14 @@ from hamer_ros.hands import IntrinsicsSource, Remark, SuggestedBox
 from hamer_ros.ros.camera_info import CameraInfoError, Intrinsics, read_intrinsics
 from hamer_ros.ros.depth_images import DepthError, decode_compressed_depth, decode_depth
 from hamer_ros.ros.frame_ids import agreed_frame_id
-from hamer_ros.ros.images import ImageError, Stretch, decode_compressed, decode_image, image_size
+from hamer_ros.ros.images import (
+    ImageError,
+    Stretch,
+    decode_compressed,
+    decode_image,
+    image_size,
+    odd_size,
+)
 from hamer_ros.ros.inputs import DepthMessage, FrameMessages
 from hamer_ros.ros.observations import DISCOVERY_TIME, Observations
 from hamer_ros.ros.parameters import Parameters
@@ -88,6 +95,8 @@ class FrameReader:
                 rgb = decode_compressed(image, self._stretch, (width, height))
             else:
                 rgb = decode_image(image, self._stretch)
+                if remark := odd_size(image):
+                    self._observations.saw(remark.subject, f"{self._topics.image}: {remark.text}")
         except (ImageError, CameraError) as error:  # the latter of a size that no camera has
             raise FrameRejectedError("bad image", f"{self._topics.image}: {error}") from error
         depth = self._depth_of(messages, intrinsics.camera, parameters)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
+from hamer_ros.hands import Remark
 from hamer_ros.ros.arrays import to_array
 from hamer_ros.ros.compressed_format import CompressedFormat
 from hamer_ros.ros.encodings import ENCODINGS, Encoding, find_encoding
@@ -61,6 +62,8 @@ def _step(message: Image, encoding: Encoding) -> int:
     return step
 
 
+MAX_SIDE = 32_766
+"""OpenCV warps no image that has more pixels along a side."""
 MAX_PIXELS = 100_000_000
 """Compressed pictures may not have more: a few kilobytes could unpack to all memory there is."""
 
@@ -75,7 +78,7 @@ def image_size(message: Image | CompressedImage) -> tuple[int, int]:
     if isinstance(message, Image):
         if message.width == 0 or message.height == 0:
             raise ImageError(f"image is {message.width}x{message.height}; it has no pixels")
-        return message.width, message.height
+        return _checked_sides(message.width, message.height)
     if not message.data:
         raise ImageError(f"compressed image of format '{message.format}' has no data")
     size = picture_size(bytes(message.data))
@@ -87,7 +90,33 @@ def image_size(message: Image | CompressedImage) -> tuple[int, int]:
             f"compressed image of format '{message.format}' claims to be {width}x{height}; it may "
             f"have 1 to {MAX_PIXELS} pixels"
         )
-    return size
+    return _checked_sides(width, height)
+
+
+def _checked_sides(width: int, height: int) -> tuple[int, int]:
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"image is {width}x{height}; a side has at most {MAX_SIDE} pixels")
+    return width, height
+
+
+def odd_size(message: Image) -> Remark | None:
+    """What is odd about the amount of data of an image that `decode_image` takes.
+
+    Bytes after the last row are no matter.  In an encoding with planes they may be rows of filling
+    after each plane, which nothing in the message tells of.
+    """
+    encoding = find_encoding(message.encoding)
+    if encoding is None or encoding.rows == 1:
+        return None
+    needed = encoding.data_size(_step(message, encoding), message.height)
+    if len(message.data) == needed:
+        return None
+    return Remark(
+        "more data than planes",
+        f"data of this {message.width}x{message.height} {message.encoding} image has "
+        f"{len(message.data)} bytes, its planes are {needed}: if the driver fills its planes up to "
+        "a multiple of rows, the colours are wrong; let it crop them, or publish rgb8",
+    )
 
 
 def decode_compressed(

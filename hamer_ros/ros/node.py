@@ -61,6 +61,16 @@ RETRY_AFTER = 10.0
 RETRYING = f"; trying again in {RETRY_AFTER:g} s"
 
 
+_HELP = """\
+usage: ros2 run hamer_ros hamer_node [--ros-args -r image:=/camera/image_raw -p NAME:=VALUE ...]
+
+The lifecycle node that publishes the hands in a camera's images.  It is meant to be started by
+  ros2 launch hamer_ros hamer.launch.py image_topic:=/camera/image_raw
+whose --show-args explains the topics.  `ros2 param describe /hamer NAME` explains a parameter of
+the running node, config/hamer.yaml lists them all.
+"""
+
+
 @dataclass(frozen=True)
 class _Configured:
     """What there is between configure and cleanup.
@@ -461,6 +471,9 @@ def _release(device: Device) -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is interrupted; the exit status, 2 where its arguments are wrong."""
     arguments = sys.argv if args is None else args
+    if {"-h", "--help"} & set(arguments[1:]):
+        print(_HELP)
+        return 0
     return_large_blocks()
     with ending_in_time():
         try:
