@@ -76,7 +76,7 @@ ENTER := export PATH="$(VENV)/bin:$$PATH"; set +u; . "$(COLCON)/install/setup.ba
 step = @echo "==> $(1)"; start=$$SECONDS; $(2); echo "    done in $$((SECONDS - start)) s"
 
 # Tells of what takes long, and in a sentence of what goes wrong.
-pip_install = "$(VENV)/bin/python" -m hamer_ros.nets.pip install $(PIP_CONSTRAINTS) $(1)
+pip_install = "$(VENV)/bin/python" -m hamer_ros.inference.pip install $(PIP_CONSTRAINTS) $(1)
 
 .PHONY: help
 help:
@@ -86,7 +86,7 @@ help:
 	@echo 'make fuzz    send the node N=$(N) broken and sound messages'
 	@echo 'make soak    run the node at 30 Hz for MINUTES=$(MINUTES) and watch what it holds'
 	@echo 'make lint    ruff and mypy'
-	@echo 'make nets    fetch the nets'
+	@echo 'make models  fetch the models'
 	@echo 'make build   build the ROS package'
 	@echo 'make setup   install what building and running need'
 	@echo 'make clean   remove all of it'
@@ -160,25 +160,25 @@ $(BUILT): $(RUN_INSTALLED) .colcon/linked-files $(BUILD_FILES)
 			--cmake-args -DBUILD_TESTING=OFF $(CMAKE_ARGS); \
 		touch $(@F))
 
-.PHONY: nets
-nets: build
-	$(call step,Nets,$(ENTER); hamer_ros fetch-models)
+.PHONY: models
+models: build
+	$(call step,Models,$(ENTER); hamer_ros fetch-models)
 
 .PHONY: demo
-demo: nets
+demo: models
 	@$(ENTER); hamer_ros demo $(if $(SOURCE),"$$SOURCE") $(if $(CAMERA),--camera "$$CAMERA")
 
 .PHONY: bench
-bench: nets
-	@$(ENTER); hamer_ros bench $(if $(AREA),--area "$(AREA)")
+bench: models
+	@$(ENTER); python -m bench $(if $(AREA),--area "$(AREA)")
 
 .PHONY: fuzz
-fuzz: nets
-	@$(ENTER); hamer_ros bench --area fuzz --events "$(N)"
+fuzz: models
+	@$(ENTER); python -m bench --area fuzz --events "$(N)"
 
 .PHONY: soak
-soak: nets
-	@$(ENTER); hamer_ros bench --area soak --minutes "$(MINUTES)"
+soak: models
+	@$(ENTER); python -m bench --area soak --minutes "$(MINUTES)"
 
 .PHONY: lint
 lint: $(TEST_INSTALLED)
@@ -188,9 +188,10 @@ lint: $(TEST_INSTALLED)
 # The tests see the installed package, as users do, and not this tree: the pytest executable leaves
 # the working directory off sys.path, where `python -m pytest` would put it.
 .PHONY: test
-test: lint nets
+test: lint models
 	$(call step,Tests,\
-		$(ENTER); pytest -q -p no:cacheprovider test/)
+		$(ENTER); pytest -q -p no:cacheprovider -n 2 --dist loadfile -m "not alone" test/; \
+		pytest -q -p no:cacheprovider -m alone test/)
 
 .PHONY: clean
 clean:

@@ -1,10 +1,10 @@
-"""The family of errors: what a caller can tell apart by class.
+"""The classes of this package's errors, by which a caller can tell them apart.
 
     HamerRosError
     |- ConfigurationError   a parameter, an option or a choice: the user's to correct
     |- MissingFileError     a file or package that has to be brought
     |- FileFormatError      a file that is there, but is not what it should be
-    `- DeviceError          a GPU that fails, has no room or is gone
+    `- DeviceError          a GPU that fails, has too little memory or is gone
 
 Each is also the built-in error that it comes nearest to, so that ``except ValueError`` and
 ``except OSError`` go on meaning what they say.  Texts name the file, parameter or topic, the value,
@@ -31,4 +31,4 @@ class FileFormatError(HamerRosError, ValueError):
 
 
 class DeviceError(HamerRosError, RuntimeError):
-    """A processor fails, has no room, or is gone: another process may find it well again."""
+    """A processor fails, lacks memory or is gone: another process may find it well again."""

@@ -1,4 +1,4 @@
-"""Ctrl-C while a program begins: an end without a word, not a traceback of its imports."""
+"""Ctrl-C while a program starts: it ends in silence, without a traceback of its imports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 INTERRUPTED = 130
-"""Exit status of a program that Ctrl-C has ended, as shells have it."""
+"""Exit status of a program that Ctrl-C has ended, as shells report it."""
 
 
 def quiet_while_starting() -> None:
@@ -26,9 +26,10 @@ def heard() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Import modules in native code: some abort with a dump when KeyboardInterrupt is raised there.
+    """A context for imports of native code, in which an interrupt ends the process at once.
 
-    An interrupt ends the process at once instead, so nothing may be under way that would be lost.
+    Some such modules abort with a dump when KeyboardInterrupt is raised in them.  Nothing may be in
+    progress that would be lost.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

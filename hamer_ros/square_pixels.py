@@ -1,8 +1,8 @@
-"""Images whose pixels are not square, made so: nets know hands as they look, not squeezed.
+"""Resampling of images whose pixels are not square: models know hands as they look, not squeezed.
 
-Anamorphic video modes squeeze the picture, and fx and fy tell by how much; a skew shears it.  The
-whole image is resampled once, before anything looks at it, and what was found is told in its own
-pixels again.  The metric result needs no such way back, for the resampled image has a camera, too.
+Anamorphic video modes squeeze the picture, and fx and fy say by how much; a skew shears it.  The
+whole image is resampled once, before anything looks at it, and what was found is mapped back to its
+own pixels.  The metric result needs no such map, for the resampled image has a camera, too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from hamer_ros.camera import CameraModel
+from hamer_ros.camera.model import CameraModel
 from hamer_ros.hands import Frame, Hand, PlacedHand, TrackedHand
 
 TOLERANCE = 0.02
@@ -23,10 +23,10 @@ more from one image to the next.  Calibrations of square pixels differ by some t
 
 @dataclass(frozen=True)
 class SquarePixels:
-    """The way to an image with square pixels, and back.
+    """The map from an image to one with square pixels, and back.
 
-    camera: of the resampled image.
-    to_square: (2, 3) pixels of the image -> of the resampled one.
+    camera: that of the resampled image.
+    to_square: (2, 3) affine map from pixels of the image to those of the resampled one.
     """
 
     camera: CameraModel
@@ -39,16 +39,17 @@ class SquarePixels:
         boxes = frame.boxes
         if boxes is not None:
             boxes = tuple(
-                replace(box, box=map_boxes(box.box[None], self.to_square)[0]) for box in boxes
+                replace(box, bounding_box=map_boxes(box.bounding_box[None], self.to_square)[0])
+                for box in boxes
             )
         return replace(frame, rgb=rgb, camera=self.camera, depth=depth, boxes=boxes)
 
     def depth(self, depth: np.ndarray) -> np.ndarray:
-        """A depth image with square pixels: no distances that nothing has, at a hand's edge."""
+        """The depth image with square pixels, from nearest neighbours: no distances in between."""
         return self._resampled(depth, cv2.INTER_NEAREST)
 
     def hand_back(self, tracked: TrackedHand) -> TrackedHand:
-        """The same hand, its pixels being those of the image."""
+        """The same hand in the pixels of the image."""
         raw = tracked.raw if tracked.raw is None else self._placed_back(tracked.raw)
         return replace(tracked, placed=self._placed_back(tracked.placed), raw=raw)
 
@@ -59,7 +60,9 @@ class SquarePixels:
         if landmarks is not None:
             landmarks = replace(landmarks, pixels=_points(landmarks.pixels, back))
         detection = replace(
-            detection, box=map_boxes(detection.box[None], back)[0], landmarks=landmarks
+            detection,
+            bounding_box=map_boxes(detection.bounding_box[None], back)[0],
+            landmarks=landmarks,
         )
         keypoints = _points(hand.keypoints, back)
         return replace(placed, hand=replace(hand, detection=detection, keypoints=keypoints))
@@ -72,7 +75,7 @@ class SquarePixels:
 
 
 def square_pixels(camera: CameraModel) -> SquarePixels | None:
-    """The way to square pixels; None where they are square enough.
+    """The map to square pixels; None where they are square enough.
 
     Squeezed pixels become about as many, sheared ones at most twice as many: `CameraModel` refuses
     more.
@@ -105,6 +108,6 @@ def _points(points: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
 
 def map_boxes(boxes: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """(N, 4) x_min, y_min, x_max, y_max around what an affine map (2, 3) makes of boxes."""
+    """The boxes (N, 4) around the images of boxes (N, 4) under an affine map (2, 3)."""
     corners = _points(boxes[:, [[0, 1], [2, 1], [0, 3], [2, 3]]], affine)
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)

@@ -1,7 +1,7 @@
-"""Play images as a camera does, and start the node for it: hands to look at without a camera.
+"""Launch the node with a camera that plays images: hands to look at without a camera.
 
 ``ros2 launch hamer_ros demo.launch.py rviz:=true`` shows a rendered clip, ``source:=video.mp4`` a
-recording, ``source:=0`` what the webcam /dev/video0 sees.
+recording, ``source:=0`` the images of the webcam /dev/video0.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ ARGUMENTS = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the source, the camera and the node, which takes the arguments of its own file."""
+    """Return the description: source, camera and node, with the arguments of the node's file."""
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=description)
         for name, (default, description) in ARGUMENTS.items()
@@ -53,16 +53,16 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def camera(context: LaunchContext) -> list[Node]:
-    """The camera, which plays the source."""
-    given = context.launch_configurations
-    arguments = [given["source"]] if given["source"] else []
+    """Return the camera, which plays the source."""
+    arguments = context.launch_configurations
+    arguments = [arguments["source"]] if arguments["source"] else []
     for name, option in (("intrinsics", "--camera"), ("rate", "--rate")):
-        arguments += [option, given[name]] if given[name] else []
+        arguments += [option, arguments[name]] if arguments[name] else []
     return [
         Node(
             package="hamer_ros",
             executable="hamer_camera",
-            namespace=given["camera"],
+            namespace=arguments["camera"],
             output="screen",
             emulate_tty=True,
             arguments=arguments,
@@ -72,5 +72,5 @@ def camera(context: LaunchContext) -> list[Node]:
 
 
 def end(_: ProcessExited, context: LaunchContext) -> list[Shutdown]:
-    """End all when the camera ends by itself, as it does without a source."""
+    """Shut everything down when the camera ends by itself, as it does without a source."""
     return [] if context.is_shutdown else [Shutdown(reason="the camera has ended")]

@@ -1,4 +1,4 @@
-"""Start the node for one camera: ``ros2 launch hamer_ros hamer.launch.py --show-args``."""
+"""Launch the node for one camera: ``ros2 launch hamer_ros hamer.launch.py --show-args``."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch_ros.actions import LifecycleNode
 from launch_ros.parameter_descriptions import ParameterValue
 
-from hamer_ros.ros import fastdds, launching
-from hamer_ros.ros.frame_names import check_prefix
-from hamer_ros.ros.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS
+from hamer_ros.ros import fastdds
+from hamer_ros.ros.images.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS
+from hamer_ros.ros.output.frame_names import check_prefix
+from hamer_ros.ros.parameters import launch_arguments as launching
 
 SHARE = Path(get_package_share_directory("hamer_ros"))
 
@@ -27,7 +28,7 @@ ARGUMENTS = {
     ),
     "boxes_topic": (
         "/{camera}/boxes",
-        "With detector given: topic of HandBoxes from a detector of yours.",
+        "With detector external: topic of HandBoxes from a detector of yours.",
     ),
     "namespace": ("", "Namespace of the node."),
     "params_file": (
@@ -53,12 +54,12 @@ ARGUMENTS = {
         " where image_transport is.",
     ),
     "estimator": ("", "How hands are recovered: landmarks, hamer or ensemble."),
-    "detector": ("", "How hands are found: landmarks, onnx, given or vitpose."),
+    "detector": ("", "How hands are found: landmarks, onnx, external or vitpose."),
     "detector_model": ("", "For detector onnx and vitpose: the ONNX file."),
     "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
     "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),
     "backend": ("", "For estimator hamer: torch, onnxruntime or tensorrt."),
-    "device": ("", "Where the nets run: cpu, cuda or cuda:N."),
+    "device": ("", "Where the models run: cpu, cuda or cuda:N."),
     "tf_prefix": ("", "Put before the frames hand_left and hand_right."),
     "autostart": ("", "true or false: configure and activate at start; false under a manager."),
     "use_sim_time": ("", "true or false: take the time from /clock."),
@@ -89,7 +90,7 @@ RESPAWN_DELAY = 2.0
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Describe the arguments and the node."""
+    """Return the description: the arguments and the node."""
     choices = {"log_level": LOG_LEVELS}
     declared = [
         DeclareLaunchArgument(
@@ -103,7 +104,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def profiles(context: LaunchContext) -> list[SetEnvironmentVariable]:
-    """Profiles of Fast DDS, unless the robot has its own.
+    """Return the environment variables of Fast DDS' profiles, unless the robot has its own.
 
     The overlay image, too, is larger than Fast DDS' default segment of shared memory.
     """
@@ -114,36 +115,38 @@ def profiles(context: LaunchContext) -> list[SetEnvironmentVariable]:
 
 
 def node(context: LaunchContext) -> list[LifecycleNode]:
-    """The node, with the arguments as they are now known."""
-    given = {name: context.launch_configurations[name] for name in ARGUMENTS}
+    """Return the node, with the values of the arguments."""
+    arguments = {name: context.launch_configurations[name] for name in ARGUMENTS}
     # Typed, because an untyped text would be read as YAML: a tf_prefix of 1_ as a number.
-    texts = {name: ParameterValue(given[name], value_type=str) for name in TEXTS if given[name]}
-    numbers = {name: launching.number(name, given[name]) for name in NUMBERS if given[name]}
-    flags = {name: launching.flag(name, given[name]) for name in FLAGS if given[name]}
-    file = launching.parameters_file(given["params_file"])
-    info_topic = given["camera_info_topic"] or launching.beside(given["image_topic"])
+    texts = {
+        name: ParameterValue(arguments[name], value_type=str) for name in TEXTS if arguments[name]
+    }
+    numbers = {name: launching.number(name, arguments[name]) for name in NUMBERS if arguments[name]}
+    flags = {name: launching.flag(name, arguments[name]) for name in FLAGS if arguments[name]}
+    file = launching.parameters_file(arguments["params_file"])
+    image_topic, info_topic = arguments["image_topic"], arguments["camera_info_topic"]
     image, info, depth, boxes = (
-        launching.topic(name, text, given["camera"])
+        launching.topic(name, text, arguments["camera"])
         for name, text in (
-            ("image_topic", given["image_topic"]),
-            ("camera_info_topic", info_topic),
-            ("depth_topic", given["depth_topic"]),
-            ("boxes_topic", given["boxes_topic"]),
+            ("image_topic", image_topic),
+            ("camera_info_topic", info_topic or launching.camera_info_topic(image_topic)),
+            ("depth_topic", arguments["depth_topic"]),
+            ("boxes_topic", arguments["boxes_topic"]),
         )
     )
     launching.check_base("image_topic", image, "image_transport", IMAGE_TRANSPORTS)
     launching.check_base("depth_topic", depth, "depth_transport", DEPTH_TRANSPORTS)
-    check_prefix(given["tf_prefix"])
+    check_prefix(arguments["tf_prefix"])
     return [
         LifecycleNode(
             package="hamer_ros",
             executable="hamer_node",
             name="hamer",
-            namespace=launching.namespace(given["namespace"]),
+            namespace=launching.namespace(arguments["namespace"]),
             output="screen",
             emulate_tty=True,
-            ros_arguments=["--log-level", given["log_level"]],
-            respawn=launching.flag("respawn", given["respawn"]),
+            ros_arguments=["--log-level", arguments["log_level"]],
+            respawn=launching.flag("respawn", arguments["respawn"]),
             respawn_delay=RESPAWN_DELAY,
             parameters=[file, {**texts, **numbers, **flags}],
             remappings=[

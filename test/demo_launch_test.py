@@ -20,7 +20,7 @@ from rclpy.node import Node
 
 from hamer_ros.msg import HandMeshArray
 
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds; only a failure takes as long."""
 
 
@@ -48,13 +48,13 @@ class TestWhileItRuns(unittest.TestCase):
         rclpy.shutdown()
 
     def test_the_node_says_what_it_listens_to(self, proc_output):
-        proc_output.assertWaitFor("images from '/camera/image_raw'", timeout=PATIENCE)
+        proc_output.assertWaitFor("images from '/camera/image_raw'", timeout=TIMEOUT_SECONDS)
 
     def test_hands_of_both_sides_are_published(self):
         heard: list[HandMeshArray] = []
         self.node.create_subscription(HandMeshArray, "/hamer/hands", heard.append, 10)
         sides: set[int] = set()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while len(sides) < 2 and time.monotonic() < deadline:
             rclpy.spin_once(self.node, timeout_sec=0.1)
             sides = {hand.handedness for array in heard for hand in array.hands}

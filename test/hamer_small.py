@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hamer_ros.bench.golden import state
-from hamer_ros.hamer.backbone import ViTConfig
+from bench.golden import state
 from hamer_ros.hamer.decoder import DecoderConfig
 from hamer_ros.hamer.network import HamerConfig, HamerNetwork
+from hamer_ros.networks.vision_transformer import ViTConfig
 
 SMALL = HamerConfig(
     ViTConfig(patch=32, dim=32, depth=2, heads=4, mlp_dim=64),

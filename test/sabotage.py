@@ -10,12 +10,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from hamer_ros.bench.faults.patient import live
-from hamer_ros.detection.detector import LandmarkDetector
+from bench.fuzz.node_under_test import run_node
+from hamer_ros.detection.landmark_detector import LandmarkDetector
 from hamer_ros.pipeline import HandPipeline
-from hamer_ros.ros import frame_reader, outputs
-from hamer_ros.ros.statistics import Statistics
-from hamer_ros.ros.worker import Report
+from hamer_ros.ros.input import frame_reader
+from hamer_ros.ros.monitoring.statistics import Statistics
+from hamer_ros.ros.output import publishers as outputs
+from hamer_ros.ros.worker import Worker
 
 
 def _before(owner: Any, name: str, deed: Callable[..., None]) -> None:
@@ -49,30 +50,30 @@ def dying(pipe: Connection, domain: int, log: Path) -> None:
             os.kill(os.getpid(), signal.SIGSEGV)
 
     _before(frame_reader, "image_size", die)
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)
 
 
 def slow(pipe: Connection, domain: int, log: Path) -> None:
-    _before(Report, "drop", lambda *_: time.sleep(0.12))
-    live(pipe, domain, log)
+    _before(Worker, "reject", lambda *_: time.sleep(0.12))
+    run_node(pipe, domain, log)
 
 
 def dawdling(pipe: Connection, domain: int, log: Path) -> None:
     _before(HandPipeline, "process", lambda *_: time.sleep(1.2))
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)
 
 
 def miscounting(pipe: Connection, domain: int, log: Path) -> None:
     _after(Statistics, "values", lambda values: values.update({"frames processed": "1"}))
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)
 
 
 def counting_twice(pipe: Connection, domain: int, log: Path) -> None:
-    def count(report: Report, reason: str, _: str) -> None:
-        report.statistics.dropped(reason)
+    def count(worker: Worker, reason: str, _: str) -> None:
+        worker.drop(reason)
 
-    _before(Report, "drop", count)
-    live(pipe, domain, log)
+    _before(Worker, "reject", count)
+    run_node(pipe, domain, log)
 
 
 def in_another_frame(pipe: Connection, domain: int, log: Path) -> None:
@@ -80,7 +81,7 @@ def in_another_frame(pipe: Connection, domain: int, log: Path) -> None:
         array.header = type(array.header)(stamp=array.header.stamp, frame_id="map")
 
     _after(outputs, "hand_mesh_array", rename)
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)
 
 
 def not_finite(pipe: Connection, domain: int, log: Path) -> None:
@@ -89,7 +90,7 @@ def not_finite(pipe: Connection, domain: int, log: Path) -> None:
             hand.wrist.covariance[35] = float("nan")
 
     _after(outputs, "hand_mesh_array", spoil)
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)
 
 
 def lenient(pipe: Connection, domain: int, log: Path) -> None:
@@ -99,7 +100,7 @@ def lenient(pipe: Connection, domain: int, log: Path) -> None:
         message.data.extend(bytes(max(message.step * message.height - len(message.data), 0)))
 
     _before(frame_reader, "decode_image", fill)
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)
 
 
 def blind(pipe: Connection, domain: int, log: Path) -> None:
@@ -108,8 +109,8 @@ def blind(pipe: Connection, domain: int, log: Path) -> None:
     def close_eyes(*_: Any) -> None:
         LandmarkDetector.detect = lambda *_: []
 
-    _before(Report, "drop", close_eyes)
-    live(pipe, domain, log)
+    _before(Worker, "reject", close_eyes)
+    run_node(pipe, domain, log)
 
 
 def drawing_badly(pipe: Connection, domain: int, log: Path) -> None:
@@ -118,4 +119,4 @@ def drawing_badly(pipe: Connection, domain: int, log: Path) -> None:
             marker.points[0].z = float("nan")
 
     _after(outputs, "hand_markers", spoil)
-    live(pipe, domain, log)
+    run_node(pipe, domain, log)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from helpers import CAMERA, detection
 
-from hamer_ros.detection.detector import DetectorOptions, LandmarkDetector
+from hamer_ros.detection import DetectorOptions
+from hamer_ros.detection.landmark_detector import LandmarkDetector
+from hamer_ros.estimation import make_estimator
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hands import AbandonedError, Detection, Frame, Hand
-from hamer_ros.nets.session import Net
+from hamer_ros.inference.onnx_session import OnnxModel
 from hamer_ros.pipeline import HandPipeline
-from hamer_ros.recovery import make_recoverer
 from hamer_ros.rendering.clip import clip_frame
 
 RGB = np.zeros((480, 640, 3), np.uint8)
@@ -35,23 +36,23 @@ class Seeing:
         pass
 
 
-class Recovering:
-    """A recoverer that must not be asked."""
+class Estimating:
+    """A estimator that must not be asked."""
 
-    name, engine, model = "none", "none", make_recoverer("landmarks").model
+    name, engine, model = "none", "none", make_estimator("landmarks").model
 
-    def recover(self, frame: Frame, detections: Sequence[Detection]) -> list[Hand]:
+    def estimate(self, frame: Frame, detections: Sequence[Detection]) -> list[Hand]:
         raise AssertionError("recovered a hand that nobody waits for")
 
     def reset(self) -> None:
         pass
 
 
-def test_no_stage_begins_once_the_frame_is_abandoned():
+def test_no_step_begins_once_the_frame_is_abandoned():
     detector = Seeing()
-    pipeline = HandPipeline(CAMERA, detector, Recovering())
+    pipeline = HandPipeline(detector, Estimating())
     with pytest.raises(AbandonedError):
-        pipeline.process(RGB, 0.0, abandoned=lambda: detector.is_over)
+        pipeline.process(Frame(RGB, 0.0, CAMERA, abandoned=lambda: detector.is_over))
 
 
 def test_a_frame_that_is_wanted_goes_through():
@@ -59,15 +60,15 @@ def test_a_frame_that_is_wanted_goes_through():
 
 
 @pytest.mark.parametrize("photograph", [True, False])
-def test_the_embedded_detector_asks_before_each_run_of_a_net(nets, photograph):
+def test_the_embedded_detector_asks_before_each_run_of_a_model(models, photograph):
     runs, asked = [], []
-    detector = LandmarkDetector.load(DetectorOptions(static=photograph))
+    detector = LandmarkDetector.load(DetectorOptions(photographs=photograph))
 
-    def counted(net):
-        return lambda value: runs.append(True) or net(value)
+    def counted(model):
+        return lambda value: runs.append(True) or model(value)
 
-    detector._landmark_net = counted(detector._landmark_net)
-    detector._palm_nets = {kind: counted(net) for kind, net in detector._palm_nets.items()}
+    detector._landmark_model = counted(detector._landmark_model)
+    detector._palm_models = {kind: counted(model) for kind, model in detector._palm_models.items()}
     image = clip_frame(HandModel.default(), 0).rgb
     for k in range(3):
         detector.detect(Frame(image, k / 30, CAMERA, abandoned=lambda: bool(asked.append(True))))
@@ -102,7 +103,7 @@ def test_the_network_on_a_cpu_stops_between_two_blocks():
 
 
 def test_a_long_run_of_onnxruntime_ends_between_two_layers(tmp_path):
-    onnx = pytest.importorskip("onnx", reason="builds the net")
+    onnx = pytest.importorskip("onnx", reason="builds the model")
     layers = 2000
     nodes = [onnx.helper.make_node("MatMul", [f"x{k}", "w"], [f"x{k + 1}"]) for k in range(layers)]
     info = partial(
@@ -113,9 +114,9 @@ def test_a_long_run_of_onnxruntime_ends_between_two_layers(tmp_path):
     opset = onnx.helper.make_opsetid("", 17)
     path = tmp_path / "long.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-    net, value = Net(path), np.ones((300, 300), np.float32)
+    model, value = OnnxModel(path), np.ones((300, 300), np.float32)
     begin = time.process_time()
-    np.testing.assert_array_equal(net.run_while_wanted(value, lambda: None)[0], value)
+    np.testing.assert_array_equal(model.run_while_wanted(value, lambda: None)[0], value)
     whole = time.process_time() - begin
     asked = []
 
@@ -126,6 +127,6 @@ def test_a_long_run_of_onnxruntime_ends_between_two_layers(tmp_path):
 
     begin = time.process_time()
     with pytest.raises(AbandonedError):
-        net.run_while_wanted(value, lose_interest)
+        model.run_while_wanted(value, lose_interest)
     assert time.process_time() - begin < whole / 2
-    np.testing.assert_array_equal(net(value)[0], value)
+    np.testing.assert_array_equal(model(value)[0], value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hamer_ros.ros.arrivals import Arrivals
+from hamer_ros.ros.input.arrivals import Arrivals
 
 PERIOD = 1 / 30
 
@@ -14,7 +14,7 @@ def arrive(arrivals: Arrivals, numbers: list[int | None], begin: float = 0.0) ->
     now = begin
     for k, number in enumerate(numbers):
         now = begin + k * PERIOD
-        arrivals.came(number, int(1e9 * now), now)
+        arrivals.add(number, int(1e9 * now), now)
     return now
 
 
@@ -52,7 +52,7 @@ def test_without_numbers_stamps_tell_of_losses():
     for k in range(150):
         now = k * PERIOD
         if k % 3 == 0 or k % 15 == 1:
-            arrivals.came(None, int(1e9 * now), now)
+            arrivals.add(None, int(1e9 * now), now)
     lost, sent = arrivals.lost(now)
     assert sent == 148  # from the first to the last that came, 145, and what followed
     assert lost == sent - 60

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers import placed_at
 
-from hamer_ros.hands import PlacedHand, ScaleSource, Side
+from hamer_ros.hands import Handedness, PlacedHand, ScaleSource
 from hamer_ros.placement.calibration import (
     SAMPLES,
     Measurement,
@@ -17,15 +17,17 @@ from hamer_ros.placement.calibration import (
 from hamer_ros.placement.size import log_length
 
 
-def measured(size: float, side: Side = Side.RIGHT, source=ScaleSource.DEPTH) -> PlacedHand:
+def measured(
+    size: float, handedness: Handedness = Handedness.RIGHT, source=ScaleSource.DEPTH
+) -> PlacedHand:
     """A placed hand that a depth image found to be larger than recovered."""
-    placed = placed_at((0.0, 0.0, 0.5), side)
+    placed = placed_at((0.0, 0.0, 0.5), handedness)
     return dataclasses.replace(placed, scale=size, scale_source=source)
 
 
 def test_thirty_noisy_depth_images_are_enough():
     rng = np.random.default_rng(0)
-    measurement = Measurement(Side.RIGHT, None)
+    measurement = Measurement(Handedness.RIGHT, None)
     for k in range(SAMPLES):
         size = measurement.add([measured(1.08 * np.exp(0.02 * rng.normal()))])
         assert (size is not None) == (k == SAMPLES - 1)
@@ -54,15 +56,15 @@ def test_images_that_do_not_say_which_hand_or_how_far_are_not_used():
     measurement = Measurement(None, None)
     for _ in range(2 * SAMPLES):
         assert measurement.add([]) is None
-        assert measurement.add([measured(1.0), measured(1.0, Side.LEFT)]) is None
+        assert measurement.add([measured(1.0), measured(1.0, Handedness.LEFT)]) is None
         assert measurement.add([measured(1.0, source=ScaleSource.TRACK)]) is None
 
 
 def test_the_other_hand_may_be_in_the_image():
-    measurement = Measurement(Side.LEFT, None)
+    measurement = Measurement(Handedness.LEFT, None)
     for _ in range(SAMPLES):
-        size = measurement.add([measured(1.0), measured(1.1, Side.LEFT)])
-    expected = 1.1 * np.exp(log_length(placed_at(side=Side.LEFT).hand.joints))
+        size = measurement.add([measured(1.0), measured(1.1, Handedness.LEFT)])
+    expected = 1.1 * np.exp(log_length(placed_at(handedness=Handedness.LEFT).hand.joints))
     assert size.length == pytest.approx(expected)
 
 
@@ -71,24 +73,24 @@ def test_a_length_in_other_units_is_noticed(length, fits):
     assert (check_length(length) is None) is fits
 
 
-LEFT, RIGHT = measured(1.0, Side.LEFT), measured(1.0)
+LEFT, RIGHT = measured(1.0, Handedness.LEFT), measured(1.0)
 WITHOUT_DEPTH = measured(1.0, source=ScaleSource.TRACK)
 
 
 @pytest.mark.parametrize(
-    ("side", "hands", "words"),
+    ("handedness", "hands", "words"),
     [
         (None, [], "no hand was seen (in 9 of 9 images)"),
         (None, [LEFT, RIGHT], "2 hands were in view: show exactly one, or say which side (in 9"),
         (None, [RIGHT] * 3, "3 hands were in view: show exactly one, or say which side (in 9"),
-        (Side.RIGHT, [RIGHT] * 2, "2 right hands were in view: show exactly one (in 9"),
-        (Side.LEFT, [RIGHT], "side is LEFT, but only a right hand was seen (in 9"),
-        (Side.LEFT, [RIGHT] * 2, "side is LEFT, but only a right hand was seen (in 9"),
+        (Handedness.RIGHT, [RIGHT] * 2, "2 right hands were in view: show exactly one (in 9"),
+        (Handedness.LEFT, [RIGHT], "handedness is LEFT, but only a right hand was seen (in 9"),
+        (Handedness.LEFT, [RIGHT] * 2, "handedness is LEFT, but only a right hand was seen (in 9"),
         (None, [WITHOUT_DEPTH], "a hand was seen, but the depth image did not tell its size"),
     ],
 )
-def test_what_most_images_lacked_is_said(side, hands, words):
-    measurement = Measurement(side, None)
+def test_what_most_images_lacked_is_said(handedness, hands, words):
+    measurement = Measurement(handedness, None)
     for _ in range(9):
         assert measurement.add(hands) is None
     assert words in measurement.shortfall

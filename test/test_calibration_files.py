@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hamer_ros.calibration_files import LARGEST, read_calibration
-from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.camera.calibration_files import LARGEST, read_calibration
+from hamer_ros.camera.model import CameraError, CameraModel
 
 K = np.array([[600.0, 0, 315], [0, 610, 247], [0, 0, 1]])
 D = (-0.28, 0.09, 0.001, -0.0005, -0.01)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.camera.model import CameraError, CameraModel
 
 PINHOLE = CameraModel(640, 480, 600.0, 610.0, 315.0, 247.0)
 PLUMB_BOB = CameraModel(

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from hamer_ros import cli
+from hamer_ros.command_line import error_text, join_negative_values
+from hamer_ros.inference import model_store as store
 from hamer_ros.interrupt import quiet
-from hamer_ros.nets import store
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,7 +73,7 @@ def test_a_camera_with_a_minus_is_refused_in_our_words(
 
 def test_only_values_are_joined_to_their_options():
     arguments = ["demo", "--camera", "-1,2", "--rate", "5", "-1", "--force", "--cache", "-x"]
-    assert cli.joined(arguments) == [
+    assert join_negative_values(arguments) == [
         "demo",
         "--camera=-1,2",
         "--rate",
@@ -109,8 +110,8 @@ def test_a_rate_or_time_that_is_no_positive_number_is_refused_in_words(option, v
     ],
 )
 def test_errors_of_the_file_system_are_words(error, words):
-    assert cli.in_words(error).startswith(words)
-    assert "Errno" not in cli.in_words(error)
+    assert error_text(error).startswith(words)
+    assert "Errno" not in error_text(error)
 
 
 # fetch-models
@@ -126,10 +127,10 @@ def test_fetch_models_takes_a_cache_and_force(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
 
-    def fetch_nets(force, download):
+    def fetch_models(force, download):
         asked.append((store.cache_folder(), force))
 
-    monkeypatch.setattr(store, "fetch_nets", fetch_nets)
+    monkeypatch.setattr(store, "fetch_models", fetch_models)
     assert cli.main(["fetch-models", "--cache", "mine"]) == 0
     assert cli.main(["fetch-models", "--force"]) == 0
     assert asked == [(tmp_path / "mine", False), (tmp_path / "mine", True)]
@@ -236,10 +237,10 @@ def test_after_the_imports_an_interrupt_is_heard_again():
 
 
 def test_an_interrupt_during_work_is_one_word(monkeypatch, capsys):
-    def fetch_nets(force, download):
+    def fetch_models(force, download):
         signal.raise_signal(signal.SIGINT)
         time.sleep(1)
 
-    monkeypatch.setattr(store, "fetch_nets", fetch_nets)
+    monkeypatch.setattr(store, "fetch_models", fetch_models)
     assert cli.main(["fetch-models"]) == 130
     assert capsys.readouterr().err == "interrupted\n"

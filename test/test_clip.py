@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hamer_ros.geometry.rotations import MIRROR, log_so3
 from hamer_ros.hand_model import topology
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame, clip_truth
 from hamer_ros.rendering.raster import rasterize
-from hamer_ros.rotations import MIRROR, log_so3
 
 N_FRAMES = 150
 
@@ -33,7 +33,10 @@ def pixels(points):
 
 
 def test_both_hands_are_always_there(truths):
-    assert all([hand.side for hand in hands] == [Side.LEFT, Side.RIGHT] for hands in truths)
+    assert all(
+        [hand.handedness for hand in hands] == [Handedness.LEFT, Handedness.RIGHT]
+        for hands in truths
+    )
 
 
 def test_hands_stay_in_the_image_and_apart(truths):
@@ -62,8 +65,8 @@ def test_the_motion_is_smooth_and_closes(truths):
 
 def test_wrists_turn_about_every_axis(truths):
     """Turned by up to 45 degrees from its mean, and by over 25 degrees about each axis in all."""
-    for side in (0, 1):
-        R = np.array([hands[side].rotation for hands in truths])
+    for handedness in (0, 1):
+        R = np.array([hands[handedness].rotation for hands in truths])
         u, _, vt = np.linalg.svd(R.mean(axis=0))
         turns = log_so3(R @ (u @ vt).T)
         assert np.linalg.norm(turns, axis=1).max() < np.radians(45.0)
@@ -90,7 +93,7 @@ def test_the_pose_places_the_hand(model, truths):
     for hands in truths[::30]:
         for hand in hands:
             rest = model.joint_regressor @ model.v_template
-            if hand.side is Side.LEFT:
+            if hand.handedness is Handedness.LEFT:
                 rest = rest @ MIRROR
             knuckles = rest[[13, 1, 4, 10, 7]] - rest[0]
             placed = knuckles @ hand.rotation.T + hand.joints[0]
@@ -128,7 +131,7 @@ def test_the_image_shows_the_hands_where_the_truth_says(model):
     redness = frame.rgb[..., 0].astype(float) - frame.rgb[..., 2]
     for hand in frame.hands:
         faces = topology.closed_faces(model.faces)
-        if hand.side is Side.LEFT:
+        if hand.handedness is Handedness.LEFT:
             faces = topology.mirrored_faces(faces)
         seen = rasterize(hand.vertices, faces, INTRINSICS, WIDTH, HEIGHT)
         height, width = seen.face_ids.shape
@@ -138,5 +141,5 @@ def test_the_image_shows_the_hands_where_the_truth_says(model):
 
 
 def test_one_hand_alone_runs_the_same_course(model, truths):
-    (right,) = clip_truth(model, 33, N_FRAMES, sides=[Side.RIGHT])
+    (right,) = clip_truth(model, 33, N_FRAMES, sides=[Handedness.RIGHT])
     np.testing.assert_array_equal(right.joints, truths[33][1].joints)

@@ -7,15 +7,12 @@ import itertools
 import numpy as np
 import pytest
 
-from hamer_ros.hand_model.model import HandModel
-from hamer_ros.hands import Side
-from hamer_ros.rendering.board import SLIDE_FRAMES, Board, paint
-from hamer_ros.rendering.clip import FRAME_RATE, HEIGHT, INTRINSICS, WIDTH
-from hamer_ros.rendering.scenes import (
+from bench.board import SLIDE_FRAMES, Board, paint
+from bench.tracking_scenes import (
     HIDDEN_FRAMES,
     SWEEP_SPEED,
-    Course,
     Scene,
+    Trajectory,
     Wave,
     crossing,
     crossing_same_side,
@@ -26,6 +23,9 @@ from hamer_ros.rendering.scenes import (
     still,
     sweep,
 )
+from hamer_ros.hand_model.model import HandModel
+from hamer_ros.hands import Handedness
+from hamer_ros.rendering.clip import FRAME_RATE, HEIGHT, INTRINSICS, WIDTH
 
 VARIATIONS = range(3)
 MODEL = HandModel.default()
@@ -48,7 +48,7 @@ def all_scenes():
 @pytest.mark.parametrize("scene", all_scenes(), ids=lambda s: f"{s.name}-{s.variation}")
 def test_hands_move_as_people_do_and_stay_in_view(scene):
     speeds = np.linalg.norm(np.diff(positions(scene), axis=0), axis=-1) * FRAME_RATE
-    moving = [any(course.swing) for course in scene.courses]
+    moving = [any(trajectory.swing) for trajectory in scene.trajectories]
     assert (speeds[:, ~np.array(moving)] < 1e-9).all()
     assert ((speeds.max(axis=0)[moving] > 0.25) & (speeds.max(axis=0)[moving] < 1.05)).all()
     for k in range(0, scene.n_frames, 5):
@@ -67,7 +67,7 @@ def test_crossing_hands_pass_each_other_twice_and_one_hides_the_other(make, vari
     assert (near == 1).all()
     assert far.min() < 2 / 3
     assert far[0] == far[-1] == 1
-    sides = [course.side for course in scene.courses]
+    sides = [trajectory.handedness for trajectory in scene.trajectories]
     assert (sides[0] is sides[1]) == (make is crossing_same_side)
 
 
@@ -150,16 +150,16 @@ def test_waves_begin_at_one_turning_point_and_reach_the_other(wave):
 
 
 def test_a_left_hand_on_the_mirrored_course_is_the_mirror_image():
-    left = Course(Side.LEFT, (0.1, 0.02, 0.5), (0.1, 0, 0), 2.0, tilt=0.2)
-    right = Course(Side.RIGHT, (-0.1, 0.02, 0.5), (-0.1, 0, 0), 2.0, tilt=-0.2)
+    left = Trajectory(Handedness.LEFT, (0.1, 0.02, 0.5), (0.1, 0, 0), 2.0, tilt=0.2)
+    right = Trajectory(Handedness.RIGHT, (-0.1, 0.02, 0.5), (-0.1, 0, 0), 2.0, tilt=-0.2)
     for k in (0, 7):
         mirrored = right.truth(MODEL, k).joints * [-1, 1, 1]
         np.testing.assert_allclose(left.truth(MODEL, k).joints, mirrored, atol=1e-12)
 
 
 def test_a_hand_behind_another_is_not_visible():
-    near = Course(Side.RIGHT, (0.0, 0.0, 0.4))
-    far = Course(Side.RIGHT, (0.0, 0.0, 0.8))
+    near = Trajectory(Handedness.RIGHT, (0.0, 0.0, 0.4))
+    far = Trajectory(Handedness.RIGHT, (0.0, 0.0, 0.8))
     near_share, far_share = Scene("made up", 0, 1, (near, far)).visible_shares(MODEL, 0)
     assert near_share == 1
     assert far_share < 0.1

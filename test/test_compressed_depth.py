@@ -15,8 +15,8 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 
 from sensor_msgs.msg import CompressedImage
 
-from hamer_ros.camera import CameraModel
-from hamer_ros.ros.depth_images import DepthError, decode_compressed_depth
+from hamer_ros.camera.model import CameraModel
+from hamer_ros.ros.images.depth_images import DepthError, decode_compressed_depth
 
 WIDTH, HEIGHT = 64, 48
 CAMERA = CameraModel(WIDTH, HEIGHT, fx=60, fy=60, cx=31.5, cy=23.5)

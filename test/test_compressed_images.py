@@ -12,7 +12,7 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 
 from sensor_msgs.msg import CompressedImage, Image
 
-from hamer_ros.ros.images import ImageError, decode_compressed, decode_image
+from hamer_ros.ros.images.decode import ImageError, decode_compressed, decode_image
 
 SQUARE = np.zeros((32, 48, 3), np.uint8)
 SQUARE[:] = (40, 90, 160)

@@ -6,8 +6,8 @@ import pytest
 
 pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 
-from hamer_ros.bench import decoding
-from hamer_ros.ros.encodings import ENCODINGS
+from bench import decoding
+from hamer_ros.ros.images.encodings import ENCODINGS
 
 
 def test_every_encoding_has_a_figure_and_a_reference(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""Two recoverers together are better than either alone."""
+"""Two estimators together are better than either alone."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 from helpers import CAMERA, MODEL, detection, hand_at
 
-from hamer_ros.evaluation import pa_mpjpe
+from hamer_ros.estimation.ensemble import EnsembleEstimator, averaged
+from hamer_ros.geometry.alignment import pa_mpjpe
+from hamer_ros.geometry.rotations import exp_so3
 from hamer_ros.hands import Frame
-from hamer_ros.recovery.ensemble import EnsembleRecoverer, averaged
-from hamer_ros.rotations import exp_so3
 
 TRUTH = hand_at(np.eye(3), np.array([0, 0, 0.5]))
 FRAME = Frame(np.zeros((480, 640, 3), np.uint8), 0.0, CAMERA)
@@ -29,11 +29,11 @@ class Fake:
     def __init__(self, name, hand, liked) -> None:
         self.name, self.hand, self.liked, self.resets = name, hand, liked, 0
 
-    def recover(self, frame, detections):
+    def estimate(self, frame, detections):
         return [
             dataclasses.replace(self.hand, detection=d)
             for d in detections
-            if d.region in self.liked
+            if d.detection_id in self.liked
         ]
 
     def reset(self) -> None:
@@ -66,9 +66,9 @@ def test_the_wrist_stays_the_origin_and_the_surface_goes_along():
 def test_a_hand_that_one_method_misses_is_not_lost():
     rng = np.random.default_rng(2)
     first, second = Fake("a", noisy(rng), {1, 2}), Fake("b", noisy(rng), {2, 3})
-    ensemble = EnsembleRecoverer(first, second)
-    hands = ensemble.recover(FRAME, [detection(region=r) for r in (1, 2, 3)])
-    assert [hand.detection.region for hand in hands] == [1, 2]
+    ensemble = EnsembleEstimator(first, second)
+    hands = ensemble.estimate(FRAME, [detection(detection_id=r) for r in (1, 2, 3)])
+    assert [hand.detection.detection_id for hand in hands] == [1, 2]
     np.testing.assert_array_equal(hands[0].joints, first.hand.joints)
     assert np.abs(hands[1].joints - first.hand.joints).max() > 1e-4
     assert ensemble.engine == "a (fake) and b (fake)"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
-from hamer_ros.file_kinds import given_file, refusal, what_is
+from hamer_ros.files.kinds import refusal, user_file, what_is
 
 
 def tar(mode: str) -> bytes:
@@ -80,7 +80,7 @@ KINDS = {
     "tiff": (picture(".tiff"), "a picture"),
     "pdf": (b"%PDF-1.7\n", "a PDF document"),
     "hdf5": (b"\x89HDF\r\n\x1a\n\0", "an HDF5 file"),
-    "tflite": (b"\x1c\0\0\0TFL3\0\0", "a TensorFlow Lite net"),
+    "tflite": (b"\x1c\0\0\0TFL3\0\0", "a TensorFlow Lite model"),
     "ROS 1's bag": (b"#ROSBAG V2.0\n\0", "a recording"),
     "mcap": (b"\x89MCAP0\r\n\1", "a recording"),
     "db3": (b"SQLite format 3\0\x10\0", "a database, perhaps a recording"),
@@ -119,35 +119,39 @@ def test_torchs_own_files_are_called_so(tmp_path):
     assert what_is(path) == "a PyTorch checkpoint of the old format"
 
 
-def test_an_onnx_net_is_called_so(tmp_path):
+def test_an_onnx_model_is_called_so(tmp_path):
     onnx = pytest.importorskip("onnx")
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
     x, y = (onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in "xy")
-    net = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [x], [y]))
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", [x], [y]))
     for producer in ("", "pytorch"):
-        net.producer_name = producer
-        onnx.save(net, tmp_path / "net")
-        assert what_is(tmp_path / "net") == "an ONNX net"
+        model.producer_name = producer
+        onnx.save(model, tmp_path / "model")
+        assert what_is(tmp_path / "model") == "an ONNX model"
 
 
 def test_a_refusal_says_what_helps(tmp_path):
-    path = tmp_path / "net.onnx"
+    path = tmp_path / "model.onnx"
     path.write_bytes(b"<html>Too many users have viewed or downloaded this file</html>")
-    error = refusal(path, "an ONNX net")
+    error = refusal(path, "an ONNX model")
     assert isinstance(error, FileFormatError)
-    assert str(error).startswith(f"{path}: is a web page, not an ONNX net: probably the login page")
+    assert str(error).startswith(
+        f"{path}: is a web page, not an ONNX model: probably the login page"
+    )
 
 
 def test_a_given_path_is_absolute_or_it_is_said_what_is_wrong(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "net.onnx").touch()
-    for path in ("net.onnx", "~/net.onnx", "./x/../net.onnx", tmp_path / "net.onnx"):
-        assert given_file(path, "an ONNX net") == tmp_path / "net.onnx"
+    (tmp_path / "model.onnx").touch()
+    for path in ("model.onnx", "~/model.onnx", "./x/../model.onnx", tmp_path / "model.onnx"):
+        assert user_file(path, "an ONNX model") == tmp_path / "model.onnx"
     with pytest.raises(MissingFileError, match=rf"^{tmp_path}/none: no such file\. Ask me$"):
-        given_file("none", "an ONNX net", "Ask me")
-    with pytest.raises(FileFormatError, match=r"is a folder, not an ONNX net: give the file in it"):
-        given_file(tmp_path, "an ONNX net")
+        user_file("none", "an ONNX model", "Ask me")
+    with pytest.raises(
+        FileFormatError, match=r"is a folder, not an ONNX model: give the file in it"
+    ):
+        user_file(tmp_path, "an ONNX model")
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may read everything
-    with pytest.raises(ConfigurationError, match=r"net\.onnx: may not be read"):
-        given_file("net.onnx", "an ONNX net")
+    with pytest.raises(ConfigurationError, match=r"model\.onnx: may not be read"):
+        user_file("model.onnx", "an ONNX model")

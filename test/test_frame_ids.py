@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hamer_ros.ros.frame_ids import agreed_frame_id
+from hamer_ros.ros.input.frame_ids import agreed_frame_id
 
 
 @pytest.mark.parametrize("info", ["camera", "/camera", "", None])

@@ -12,14 +12,15 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from sensor_msgs.msg import CameraInfo, Image
 
-from hamer_ros.hands import IntrinsicsSource, Side, SuggestedBox
-from hamer_ros.ros.depth_images import DepthError
-from hamer_ros.ros.frame_reader import FrameReader, Topics
-from hamer_ros.ros.images import encode_rgb
-from hamer_ros.ros.inputs import FrameMessages
-from hamer_ros.ros.observations import Observations
-from hamer_ros.ros.parameters import Parameters
-from hamer_ros.ros.rejection import FrameRejectedError
+from hamer_ros.hands import ExternalBox, Handedness, IntrinsicsSource
+from hamer_ros.ros.images.decode import encode_rgb
+from hamer_ros.ros.images.depth_images import DepthError
+from hamer_ros.ros.input.frame_messages import FrameMessages
+from hamer_ros.ros.input.frame_reader import FrameReader
+from hamer_ros.ros.input.frame_rejection import FrameRejectedError
+from hamer_ros.ros.input.topics import Topics
+from hamer_ros.ros.monitoring.observations import Observations
+from hamer_ros.ros.parameters.table import Parameters
 
 WIDTH, HEIGHT = 64, 48
 RGB = np.random.default_rng(0).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
@@ -77,16 +78,16 @@ def world() -> World:
 
 def test_everything_about_an_image_is_read(world):
     read = world.read(depth=depth_image(), parameters={"use_depth": True})
-    np.testing.assert_array_equal(read.rgb, RGB)
-    np.testing.assert_array_equal(read.camera.matrix.ravel(), K)
-    np.testing.assert_array_equal(read.depth, DEPTH)
+    np.testing.assert_array_equal(read.frame.rgb, RGB)
+    np.testing.assert_array_equal(read.frame.camera.matrix.ravel(), K)
+    np.testing.assert_array_equal(read.frame.depth, DEPTH)
     assert read.header.frame_id == "camera"
     assert read.source is IntrinsicsSource.CAMERA_INFO
     assert world.said == {}
 
 
 def test_depth_that_was_not_asked_for_is_not_read(world):
-    assert world.read(depth=depth_image()).depth is None
+    assert world.read(depth=depth_image()).frame.depth is None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_planes_that_may_have_rows_of_filling_are_told_of(world):
 def test_a_guess_is_told_and_its_source_kept(world):
     read = world.read(info=None, parameters={"assumed_horizontal_fov": 60.0})
     assert read.source is IntrinsicsSource.ASSUMED_FIELD_OF_VIEW
-    assert read.camera.focal_sigma > 0.05
+    assert read.frame.camera.focal_sigma > 0.05
     assert len(world.said) == 1
 
 
@@ -147,7 +148,7 @@ def test_a_frame_that_changes_is_said(world):
 
 def test_intrinsics_of_the_moment_are_used(world):
     near = [v * f for v, f in zip(K, [2.0, 1, 1, 1, 2, 1, 1, 1, 1], strict=True)]
-    focal = [world.read(info=camera_info(k=k)).camera.fx for k in (K, near, K)]
+    focal = [world.read(info=camera_info(k=k)).frame.camera.fx for k in (K, near, K)]
     assert focal == [60.0, 120.0, 60.0]
 
 
@@ -164,31 +165,31 @@ def test_intrinsics_of_the_moment_are_used(world):
 def test_an_image_is_read_without_depth_that_fails_and_the_reason_counted(
     world, monkeypatch, depth, offset, reason, words
 ):
-    monkeypatch.setattr("hamer_ros.ros.frame_reader.DISCOVERY_TIME", 0.0)
+    monkeypatch.setattr("hamer_ros.ros.input.frame_reader.DISCOVERY_TIME", 0.0)
     read = world.read(depth=depth, depth_offset=offset, parameters={"use_depth": True})
-    assert read.depth is None
+    assert read.frame.depth is None
     assert world.without_depth == [reason]
     assert words in world.said[reason]
 
 
 def test_depth_in_a_frame_with_a_slash_is_that_frame(world):
     read = world.read(depth=depth_image("/camera"), parameters={"use_depth": True})
-    assert read.depth is not None
+    assert read.frame.depth is not None
 
 
 def test_mirrored_images_are_turned_back_with_all_that_belongs_to_them(world):
-    box = SuggestedBox(np.array([1.0, 2.0, 11.0, 12.0]), Side.LEFT, 0.9)
+    box = ExternalBox(np.array([1.0, 2.0, 11.0, 12.0]), Handedness.LEFT, 0.9)
     read = world.read(
         depth=depth_image(), boxes=(box,), parameters={"use_depth": True, "mirrored": True}
     )
-    np.testing.assert_array_equal(read.rgb, RGB[:, ::-1])
-    np.testing.assert_array_equal(read.depth, DEPTH[:, ::-1])
-    assert read.camera.cx == WIDTH - 1 - K[2]
-    np.testing.assert_array_equal(read.boxes[0].box, [52, 2, 62, 12])
+    np.testing.assert_array_equal(read.frame.rgb, RGB[:, ::-1])
+    np.testing.assert_array_equal(read.frame.depth, DEPTH[:, ::-1])
+    assert read.frame.camera.cx == WIDTH - 1 - K[2]
+    np.testing.assert_array_equal(read.frame.boxes[0].bounding_box, [52, 2, 62, 12])
     assert read.is_mirrored
 
 
 def test_late_depth_of_another_frame_is_refused_as_well(world):
-    read = world.read()
+    world.read()
     with pytest.raises(DepthError, match="is in 'depth_frame'"):
-        world.reader.read_depth(depth_image("depth_frame"), read.camera, world.parameters)
+        world.reader.read_late_depth(depth_image("depth_frame"), world.parameters)

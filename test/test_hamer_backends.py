@@ -13,19 +13,20 @@ import types
 import numpy as np
 import pytest
 
-from hamer_ros.bench.golden import MEAN, STD, mano_fields, recorded
+from bench.golden import MEAN, STD, mano_fields, recorded
 from hamer_ros.errors import ConfigurationError, DeviceError, FileFormatError, MissingFileError
-from hamer_ros.hamer.backends import BackendOptions, make_backend
-from hamer_ros.hamer.loading import HamerOptions
+from hamer_ros.estimation import make_estimator
+from hamer_ros.hamer.backend import BackendOptions
+from hamer_ros.hamer.load import HamerOptions
+from hamer_ros.hamer.make_backend import make_backend
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward
-from hamer_ros.nets.device import Device
-from hamer_ros.recovery import make_recoverer
+from hamer_ros.inference.device import Device
 
 torch = pytest.importorskip("torch", reason="torch is optional")
 from hamer_small import SMALL, crops, small_network  # noqa: E402
 
-from hamer_ros.bench.seeded import seeded_network  # noqa: E402
+from bench.seeded_network import seeded_network  # noqa: E402
 from hamer_ros.hamer import cuda_backend, torch_backend  # noqa: E402
 from hamer_ros.hamer.cuda_backend import CudaBackend  # noqa: E402
 from hamer_ros.hamer.torch_backend import (  # noqa: E402
@@ -33,6 +34,7 @@ from hamer_ros.hamer.torch_backend import (  # noqa: E402
     choose_precision,
     set_precision,
 )
+from hamer_ros.inference import torch_device  # noqa: E402
 
 CPU, CUDA = Device("cpu"), Device("cuda")
 FIELDS = ("global_orient", "hand_pose", "betas", "camera")
@@ -201,7 +203,7 @@ def test_no_gpu_where_one_was_asked_for(monkeypatch):
     with pytest.raises(ConfigurationError, match="this build is for CPUs"):
         choose_precision("auto", CUDA)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch_backend, "has_driver", lambda: False)
+    monkeypatch.setattr(torch_device, "has_driver", lambda: False)
     with pytest.raises(ConfigurationError, match=r"built for CUDA 13.0, .*no driver.*device:=cpu"):
         choose_precision("fp16", CUDA)
 
@@ -210,7 +212,7 @@ def test_a_gpu_that_was_there_and_does_not_answer_is_a_failing_device(monkeypatc
     """Its driver is still there, and another process may find it well."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch_backend, "has_driver", lambda: True)
+    monkeypatch.setattr(torch_device, "has_driver", lambda: True)
     with pytest.raises(DeviceError, match="no GPU that answers; nvidia-smi"):
         choose_precision("auto", CUDA)
 
@@ -353,7 +355,7 @@ def test_on_a_gpu(small_checkpoint, precision):
         assert_close(backend(crops(n)), exact(crops(n)), 1e-3 if precision == "fp32" else 0.05)
 
 
-# The recoverer
+# The estimator
 
 
 @pytest.fixture
@@ -366,27 +368,27 @@ def data_folder(tmp_path, small_checkpoint):
     return folder
 
 
-def test_the_recoverer_is_made_from_paths(data_folder, tmp_path):
+def test_the_estimator_is_made_from_paths(data_folder, tmp_path):
     mano = str(tmp_path / "mano.npz")
     for checkpoint in (data_folder, data_folder / "hamer_ckpts" / "checkpoints" / "hamer.ckpt"):
-        recoverer = make_recoverer("hamer", HamerOptions(str(checkpoint), mano))
-        assert recoverer.name == "hamer"
-        assert recoverer.model.name == "mano"
-        assert recoverer.engine.startswith("torch ")
+        estimator = make_estimator("hamer", HamerOptions(str(checkpoint), mano))
+        assert estimator.name == "hamer"
+        assert estimator.model.name == "mano"
+        assert estimator.engine.startswith("torch ")
 
 
 def test_missing_files_are_named(data_folder, tmp_path):
     with pytest.raises(ConfigurationError, match=r"checkpoint:=/path/to/_DATA.*fetch_demo_data"):
-        make_recoverer("hamer")
+        make_estimator("hamer")
     bundle = tmp_path / "hamer_demo_data.tar.gz"
     bundle.write_bytes(b"\x1f\x8b")
     with pytest.raises(FileFormatError, match=r"hamer_demo_data.tar.gz: .*give the folder _DATA"):
-        make_recoverer("hamer", HamerOptions(str(bundle)))
+        make_estimator("hamer", HamerOptions(str(bundle)))
     exported = tmp_path / "hamer.onnx"
     exported.write_bytes(b"\x08\x07\x12\x07pytorch")
     with pytest.raises(FileFormatError, match=r"hamer.onnx: is an ONNX.*backend:=onnxruntime"):
-        make_recoverer("hamer", HamerOptions(str(exported), str(tmp_path / "mano.npz")))
+        make_estimator("hamer", HamerOptions(str(exported), str(tmp_path / "mano.npz")))
     with pytest.raises(FileNotFoundError, match=r"MANO_RIGHT.pkl.*mano.is.tue.mpg.de"):
-        make_recoverer("hamer", HamerOptions(str(data_folder)))
+        make_estimator("hamer", HamerOptions(str(data_folder)))
     with pytest.raises(FileNotFoundError, match=r"nowhere.*fetch_demo_data"):
-        make_recoverer("hamer", HamerOptions(str(tmp_path / "nowhere")))
+        make_estimator("hamer", HamerOptions(str(tmp_path / "nowhere")))

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hamer_ros.bench import run
-from hamer_ros.hamer.output import HamerOutput
-from hamer_ros.nets.device import Device
+from bench import run
+from hamer_ros.hamer.backend import HamerOutput
+from hamer_ros.inference.device import Device
 
 torch = pytest.importorskip("torch", reason="torch is optional")
-from hamer_ros.bench import hamer_frame, hamer_gpu  # noqa: E402
+from bench import hamer_frame, hamer_gpu  # noqa: E402 - they need it
 
 ROOT = Path(__file__).parents[1]
 
@@ -53,7 +53,7 @@ def test_the_measurements_of_a_gpu(monkeypatch, capsys):
 
 def test_whole_images_are_measured_with_and_without_the_node(monkeypatch, capsys):
     monkeypatch.setattr(hamer_frame, "SECONDS", 0.1)
-    monkeypatch.setitem(sys.modules, "hamer_ros.bench.node", None)  # as without ROS
+    monkeypatch.setitem(sys.modules, "bench.node", None)  # as without ROS
     records = {r.name: r.value for r in hamer_frame.measure_frame(Toy(), "gpu")}
     assert list(records) == ["hamer/gpu_frame_p50_ms", "hamer/gpu_frame_p99_ms"]
     assert 0 < records["hamer/gpu_frame_p50_ms"] <= records["hamer/gpu_frame_p99_ms"]
@@ -65,9 +65,9 @@ def test_whole_images_are_measured_with_and_without_the_node(monkeypatch, capsys
 def test_areas_that_lack_something_are_left_out_of_all(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run, "AREAS", {"a": "records:keep", "b": "no_such_module:measure"})
     monkeypatch.setattr(run, "_measurement", _only_a)
-    assert run.main(None, tmp_path) == 0
+    assert run.run_areas(None, tmp_path) == 0
     assert "left out: no module b" in capsys.readouterr().out
-    assert run.main("b", tmp_path) == 1
+    assert run.run_areas("b", tmp_path) == 1
     assert "area b cannot be measured here: no module b" in capsys.readouterr().err
 
 
@@ -78,15 +78,15 @@ def _only_a(area, device, extent):
 
 
 def test_what_is_unknown_is_refused_with_what_there_is(tmp_path, capsys):
-    assert run.main("speed", tmp_path) == 1
+    assert run.run_areas("speed", tmp_path) == 1
     assert "there are: landmarks," in capsys.readouterr().err
-    assert run.main("hamer", tmp_path, "gpu") == 1
+    assert run.run_areas("hamer", tmp_path, "gpu") == 1
     assert "known are: cpu, cuda, cuda:N" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_no_gpu_to_measure(tmp_path, capsys):
-    assert run.main("hamer", tmp_path, "cuda") == 1
+    assert run.run_areas("hamer", tmp_path, "cuda") == 1
     assert "device is cuda:0, but torch" in capsys.readouterr().err
 
 
@@ -96,5 +96,5 @@ def test_the_area_needs_neither_ros_nor_onnxruntime():
         f"sys.modules[{name!r}] = None\n"
         for name in ("rclpy", "onnxruntime", "skimage", "onnx", "tqdm", "yaml")
     )
-    source += "import hamer_ros.bench.run, hamer_ros.cli, hamer_ros.bench.hamer"
+    source += "import bench.run, bench.__main__, bench.hamer"
     subprocess.run([sys.executable, "-c", source], check=True, cwd=ROOT)

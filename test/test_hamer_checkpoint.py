@@ -17,16 +17,16 @@ import zipfile
 import numpy as np
 import pytest
 
-from hamer_ros.bench.golden import weight
+from bench.golden import weight
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
 
 torch = pytest.importorskip("torch")
-from hamer_ros.hamer.backbone import ViTConfig  # noqa: E402
 from hamer_ros.hamer.checkpoint import load_network  # noqa: E402
 from hamer_ros.hamer.decoder import DecoderConfig  # noqa: E402
-from hamer_ros.hamer.locate import check_checkpoint, find_files  # noqa: E402
+from hamer_ros.hamer.find_files import check_checkpoint, find_files  # noqa: E402
 from hamer_ros.hamer.network import HamerConfig, HamerNetwork  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
+from hamer_ros.networks.vision_transformer import ViTConfig  # noqa: E402
 
 SMALL = HamerConfig(
     ViTConfig(64, 48, dim=32, depth=2, heads=4, mlp_dim=64),
@@ -445,7 +445,7 @@ def test_loading_takes_little_more_memory_than_the_weights(tmp_path):
         from hamer_ros.hamer.checkpoint import load_network
         from hamer_ros.hamer.network import *
         from hamer_ros.hamer.torch_backend import TorchBackend
-        from hamer_ros.hamer.backbone import ViTConfig
+        from hamer_ros.networks.vision_transformer import ViTConfig
         from hamer_ros.hamer.decoder import DecoderConfig
 
         def peak():

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hamer_ros.bench.golden import MEAN, STD, picture, recorded
-from hamer_ros.bench.official_crops import official_crops
+from bench.golden import MEAN, STD, picture, recorded
+from bench.official_crops import official_crops
 from hamer_ros.hamer.crops import CropError, CropSquare, cut_crops, hand_square
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 
 WIDTH, HEIGHT = 1280, 720
 BLURRED = (4, 5)
@@ -27,7 +27,7 @@ def official():
 
 def ours(rgb: np.ndarray, boxes: np.ndarray, right: np.ndarray) -> np.ndarray:
     height, width = rgb.shape[:2]
-    sides = [Side.RIGHT if r else Side.LEFT for r in right]
+    sides = [Handedness.RIGHT if r else Handedness.LEFT for r in right]
     squares = [hand_square(*pair, width, height) for pair in zip(boxes, sides, strict=True)]
     return cut_crops([(rgb, square) for square in squares])
 
@@ -53,7 +53,7 @@ def image():
 def test_the_recorded_crops(golden, image):
     """Inside, at the border, mirrored, shrunk by filtering, tiny."""
     boxes, right = golden["boxes"][:, :4], golden["boxes"][:, 4]
-    sides = [Side.RIGHT if r else Side.LEFT for r in right]
+    sides = [Handedness.RIGHT if r else Handedness.LEFT for r in right]
     squares = [hand_square(*pair, WIDTH, HEIGHT) for pair in zip(boxes, sides, strict=True)]
     np.testing.assert_allclose([s.center for s in squares], golden["box_center"], atol=1e-4)
     np.testing.assert_allclose([s.size for s in squares], golden["box_size"], rtol=1e-6)
@@ -99,7 +99,7 @@ def test_filtering_begins_at_its_threshold(image):
     """Beyond 563.2 pixels the crop is not rounded to grey levels; from 800 on it is smoother."""
 
     def square(size):
-        return CropSquare(np.array([640.3, 360.7]), size, Side.RIGHT)
+        return CropSquare(np.array([640.3, 360.7]), size, Handedness.RIGHT)
 
     below, above, large = (
         cut_crops([(image, square(size))])[0] * STD[:, None, None] + MEAN[:, None, None]
@@ -122,17 +122,17 @@ def test_filtering_begins_at_its_threshold(image):
 def test_the_centre_of_the_box_is_pixel_128():
     image = np.zeros((200, 300, 3), np.uint8)
     image[80, 120] = 255
-    for side in Side:
-        square = hand_square(np.array([100, 50, 140, 110.0]), side, 300, 200)
+    for handedness in Handedness:
+        square = hand_square(np.array([100, 50, 140, 110.0]), handedness, 300, 200)
         crop = cut_crops([(image, square)])[0, 0]
         assert np.unravel_index(crop.argmax(), crop.shape) == (128, 128)
         np.testing.assert_allclose(square.to_image(np.zeros(2)), [120, 80])
 
 
 def test_points_of_the_crop_go_back_to_where_they_were_seen():
-    for side, sign in ((Side.RIGHT, 1), (Side.LEFT, -1)):
+    for handedness, sign in ((Handedness.RIGHT, 1), (Handedness.LEFT, -1)):
         image = np.zeros((480, 640, 3), np.uint8)
-        square = hand_square(np.array([300, 200, 380, 330.0]), side, 640, 480)
+        square = hand_square(np.array([300, 200, 380, 330.0]), handedness, 640, 480)
         cv2.circle(image, (370, 300), 5, (255, 255, 255), -1)
         crop = cut_crops([(image, square)])[0, 1]
         v, u = np.argwhere(crop > 1).mean(0)
@@ -145,8 +145,8 @@ def test_a_left_hand_is_a_right_one_in_the_mirror(image):
     """Small, filtered and at the border: to the pixel."""
     mirrored = np.ascontiguousarray(image[:, ::-1])
     for center, size in (((300.2, 200.9), 300.0), ((500.0, 400.0), 900.0), ((20.0, 30.0), 400.0)):
-        left = CropSquare(np.array(center), size, Side.LEFT)
-        right = CropSquare(np.array([WIDTH - 1 - center[0], center[1]]), size, Side.RIGHT)
+        left = CropSquare(np.array(center), size, Handedness.LEFT)
+        right = CropSquare(np.array([WIDTH - 1 - center[0], center[1]]), size, Handedness.RIGHT)
         crops = cut_crops([(image, left), (mirrored, right)])
         # Rounding of the fixed-point arithmetic aside.
         assert grey_levels(crops[:1], crops[1:]).max() < 1.01
@@ -154,7 +154,7 @@ def test_a_left_hand_is_a_right_one_in_the_mirror(image):
 
 def test_colours_and_border():
     image = np.full((100, 100, 3), (200, 100, 50), np.uint8)
-    crop = cut_crops([(image, CropSquare(np.array([50.0, 99.5]), 80.0, Side.RIGHT))])[0]
+    crop = cut_crops([(image, CropSquare(np.array([50.0, 99.5]), 80.0, Handedness.RIGHT))])[0]
     np.testing.assert_allclose(crop[:, 20, 128], (np.array([200, 100, 50]) - MEAN) / STD, rtol=1e-6)
     black = [-2.117904, -2.035714, -1.804444]
     np.testing.assert_allclose(crop[:, 250, 128], black, rtol=1e-5)
@@ -164,9 +164,9 @@ def test_colours_and_border():
 def test_hands_of_several_images_make_one_batch(image):
     other = np.ascontiguousarray(255 - image[:480, :640])
     views = [
-        (image, CropSquare(np.array([300.0, 300.0]), 200.0, Side.RIGHT)),
-        (other, CropSquare(np.array([320.0, 240.0]), 700.0, Side.LEFT)),
-        (image, CropSquare(np.array([700.0, 300.0]), 200.0, Side.LEFT)),
+        (image, CropSquare(np.array([300.0, 300.0]), 200.0, Handedness.RIGHT)),
+        (other, CropSquare(np.array([320.0, 240.0]), 700.0, Handedness.LEFT)),
+        (image, CropSquare(np.array([700.0, 300.0]), 200.0, Handedness.LEFT)),
     ]
     batch = cut_crops(views)
     assert batch.shape == (3, 3, 256, 256)
@@ -191,7 +191,7 @@ def test_hands_of_several_images_make_one_batch(image):
 )
 def test_a_box_without_a_crop_is_an_error_that_says_why(box, reason):
     with pytest.raises(CropError, match=reason):
-        hand_square(np.array(box, float), Side.RIGHT, WIDTH, HEIGHT)
+        hand_square(np.array(box, float), Handedness.RIGHT, WIDTH, HEIGHT)
 
 
 def test_a_box_that_reaches_out_of_the_image_is_none():
@@ -202,7 +202,10 @@ def test_a_box_that_reaches_out_of_the_image_is_none():
         center, extent = rng.uniform(-60, 220, 2), rng.uniform(1, 300, 2)
         try:
             square = hand_square(
-                np.concatenate([center - extent / 2, center + extent / 2]), Side.LEFT, 160, 120
+                np.concatenate([center - extent / 2, center + extent / 2]),
+                Handedness.LEFT,
+                160,
+                120,
             )
         except CropError:
             continue

@@ -8,21 +8,22 @@ import sys
 import numpy as np
 import pytest
 
-from hamer_ros.bench.golden import mano_fields
+from bench.golden import mano_fields
 from hamer_ros.cli import main
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
-from hamer_ros.hamer.backends import BackendOptions, make_backend
+from hamer_ros.hamer.backend import BackendOptions
 from hamer_ros.hamer.difference import vertex_distances
 from hamer_ros.hamer.exported import exported_path
+from hamer_ros.hamer.make_backend import make_backend
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.nets.device import Device
+from hamer_ros.inference.device import Device
 
 torch = pytest.importorskip("torch", reason="torch is optional")
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 from hamer_small import SMALL, crops, small_network  # noqa: E402
 
-from hamer_ros.bench.seeded import seeded_network  # noqa: E402
+from bench.seeded_network import seeded_network  # noqa: E402
 from hamer_ros.hamer import export  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
 
@@ -74,8 +75,8 @@ def test_any_number_of_hands_is_as_in_torch(checkpoint, precision, limit):
 def test_the_network_of_full_size(tmp_path):
     """Under a minute and 6 GB: the check is that of the export itself."""
     lines = []
-    export.export_network(seeded_network(), "fp32", tmp_path / "net.onnx", 256, lines.append)
-    assert (tmp_path / "net.onnx.data").stat().st_size > 2.6e9
+    export.export_network(seeded_network(), "fp32", tmp_path / "model.onnx", 256, lines.append)
+    assert (tmp_path / "model.onnx.data").stat().st_size > 2.6e9
     # Far inside of what is allowed: both compute the same sums.
     error = float(re.search(r"within ([0-9.]+) mm", lines[-1]).group(1))
     assert error < 0.01
@@ -96,15 +97,17 @@ def test_it_is_made_once(checkpoint, capsys):
 def test_a_file_of_its_own_is_found_again_elsewhere(checkpoint, tmp_path, monkeypatch):
     """Without the checkpoint and without torch, say on a robot."""
     (tmp_path / "a").mkdir()
-    export.export_network(small_network(), "fp16", tmp_path / "a" / "net.onnx", 256, lambda _: None)
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["net.onnx", "net.onnx.data"]
+    export.export_network(
+        small_network(), "fp16", tmp_path / "a" / "model.onnx", 256, lambda _: None
+    )
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["model.onnx", "model.onnx.data"]
     (tmp_path / "a").rename(tmp_path / "b")
-    weights = tmp_path / "b" / "net.onnx.data"
+    weights = tmp_path / "b" / "model.onnx.data"
     weights.rename(tmp_path / "kept")
     with pytest.raises(MissingFileError, match=rf"^{weights}: no such file"):
-        run_with(tmp_path / "b" / "net.onnx")
+        run_with(tmp_path / "b" / "model.onnx")
     (tmp_path / "kept").rename(weights)
-    path = tmp_path / "b" / "net.onnx"
+    path = tmp_path / "b" / "model.onnx"
     assert ", fp16, cpu" in run_with(path).description
     with pytest.raises(ConfigurationError, match="exported in fp16, not in fp32"):
         run_with(path, "fp32")
@@ -114,7 +117,7 @@ def test_a_wrong_export_is_not_stored(tmp_path, monkeypatch):
     """As if the exporter had forgotten something."""
     monkeypatch.setattr(export, "vertex_distances", lambda *_: np.array([[1e-4]]))
     with pytest.raises(export.ExportError, match=r"differs from torch's by 0.100 mm"):
-        export.export_network(small_network(), "fp32", tmp_path / "net.onnx", 256, lambda _: None)
+        export.export_network(small_network(), "fp32", tmp_path / "model.onnx", 256, lambda _: None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -184,31 +187,31 @@ def test_the_gpu_asked_for_is_the_gpu_used(checkpoint, monkeypatch, backend):
     from hamer_ros.hamer import onnx_backend  # noqa: PLC0415
 
     told = {}
-    plain = onnx_backend.Net
+    plain = onnx_backend.OnnxModel
 
-    def net(path, providers, threads):
+    def model(path, providers, threads):
         told.update(p for p in providers if not isinstance(p, str))
         return plain(path, threads=threads)
 
-    monkeypatch.setattr(onnx_backend, "Net", net)
+    monkeypatch.setattr(onnx_backend, "OnnxModel", model)
     run_with(checkpoint, "fp16", backend, "cuda:1")
     assert {options["device_id"] for options in told.values()} == {"1"}
     assert ("TensorrtExecutionProvider" in told) is (backend == "tensorrt")
 
 
 def test_other_files_are_refused(checkpoint, tmp_path):
-    path = tmp_path / "net.onnx"
-    path.write_bytes(b"\x08\x07\x12 not a net")
-    with pytest.raises(FileFormatError, match=r"net.onnx: onnxruntime cannot load it on CPU"):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"\x08\x07\x12 not a model")
+    with pytest.raises(FileFormatError, match=r"model.onnx: onnxruntime cannot load it on CPU"):
         run_with(path)
     path.write_bytes(b"<html>Sign in</html>")
-    with pytest.raises(FileFormatError, match=r"net.onnx: is a web page, not an ONNX net"):
+    with pytest.raises(FileFormatError, match=r"model.onnx: is a web page, not an ONNX model"):
         run_with(path)
     path.unlink()
-    with pytest.raises(MissingFileError, match=r"net.onnx: no such file"):
+    with pytest.raises(MissingFileError, match=r"model.onnx: no such file"):
         run_with(path)
 
 
 def test_the_exporter_keeps_quiet(folder, tmp_path, capfd):
-    export.export_network(small_network(), "fp32", tmp_path / "net.onnx", 256, lambda _: None)
+    export.export_network(small_network(), "fp32", tmp_path / "model.onnx", 256, lambda _: None)
     assert capfd.readouterr() == ("", "")

@@ -1,6 +1,6 @@
 """The network is HaMeR's: on the same weights it gives what the official implementation gives.
 
-The recorded outputs are of random weights, which `hamer_ros.bench.golden` makes again; they come
+The recorded outputs are of random weights, which `bench.golden` makes again; they come
 from another program, another attention and another order of the same sums.
 """
 
@@ -9,24 +9,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hamer_ros.bench.golden import MEAN, STD, mano_fields, recorded
-from hamer_ros.camera import CameraModel
+from bench.golden import MEAN, STD, mano_fields, recorded
+from hamer_ros.camera.model import CameraModel
+from hamer_ros.geometry.rotations import exp_so3, mirror_rotation
+from hamer_ros.hamer.backend import HamerOutput
 from hamer_ros.hamer.crops import CropSquare
-from hamer_ros.hamer.output import HamerOutput
+from hamer_ros.hamer.hamer_estimator import HamerEstimator
 from hamer_ros.hamer.postprocess import (
     crop_keypoints,
     crop_translation,
     full_translation,
     scaled_focal,
 )
-from hamer_ros.hamer.recoverer import HamerRecoverer
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward
-from hamer_ros.hands import Detection, Frame, Side
-from hamer_ros.rotations import exp_so3, mirror_rotation
+from hamer_ros.hands import Detection, Frame, Handedness
 
 torch = pytest.importorskip("torch")
-from hamer_ros.bench.seeded import seeded_network  # noqa: E402
+from bench.seeded_network import seeded_network  # noqa: E402
 from hamer_ros.hamer.rotation6d import matrix_from_6d  # noqa: E402
 from hamer_ros.hamer.torch_backend import TorchBackend  # noqa: E402
 
@@ -124,7 +124,9 @@ def test_a_hand_alone_is_the_hand_in_a_batch(backend, batch):
 
 def squares(expected):
     return [
-        CropSquare(center.astype(float), float(size), Side.RIGHT if right else Side.LEFT)
+        CropSquare(
+            center.astype(float), float(size), Handedness.RIGHT if right else Handedness.LEFT
+        )
         for center, size, right in zip(
             expected["box_center"], expected["box_size"], expected["right"], strict=True
         )
@@ -158,20 +160,20 @@ class Repeating:
 
 
 def test_hands_of_both_sides(frame, model):
-    """The recoverer's hands, turned back into the crop's camera, are the official ones."""
+    """The estimator's hands, turned back into the crop's camera, are the official ones."""
     expected, found = frame
     camera = CameraModel(WIDTH, HEIGHT, 900.0, 900.0, 639.5, 359.5)
-    recoverer = HamerRecoverer(Repeating(found), model)
+    estimator = HamerEstimator(Repeating(found), model)
     detections = [
-        Detection(box[:4], square.side, 0.9, 0.8, region)
-        for region, (box, square) in enumerate(
+        Detection(box[:4], square.handedness, 0.9, 0.8, detection_id)
+        for detection_id, (box, square) in enumerate(
             zip(expected["boxes"], squares(expected), strict=True)
         )
     ]
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    hands = recoverer.recover(Frame(image, 0.0, camera), detections)
-    assert [hand.side for hand in hands] == [
-        Side.RIGHT if right else Side.LEFT for right in expected["right"]
+    hands = estimator.estimate(Frame(image, 0.0, camera), detections)
+    assert [hand.handedness for hand in hands] == [
+        Handedness.RIGHT if right else Handedness.LEFT for right in expected["right"]
     ]
     for i, (hand, square) in enumerate(zip(hands, squares(expected), strict=True)):
         in_crop = camera.view_towards(square.center).rotation.T @ hand.orientation
@@ -183,7 +185,7 @@ def test_hands_of_both_sides(frame, model):
             )
         np.testing.assert_allclose(hand.keypoints, expected["keypoints"][i], atol=0.01)
         turns = exp_so3(hand.hand_pose)
-        as_right = mirror_rotation(turns) if hand.side is Side.LEFT else turns
+        as_right = mirror_rotation(turns) if hand.handedness is Handedness.LEFT else turns
         np.testing.assert_allclose(as_right, expected["hand_pose"][i], atol=2e-5)
         np.testing.assert_allclose(hand.betas, expected["betas"][i], atol=2e-5)
 

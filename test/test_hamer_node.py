@@ -22,15 +22,15 @@ from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 
-from hamer_ros.bench.golden import mano_fields  # noqa: E402
+from bench.golden import mano_fields  # noqa: E402
 from hamer_ros.demo.processes import free_domain  # noqa: E402
 from hamer_ros.hamer import torch_backend  # noqa: E402
 from hamer_ros.msg import HandMeshArray  # noqa: E402
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame  # noqa: E402
-from hamer_ros.ros.images import encode_rgb  # noqa: E402
+from hamer_ros.ros.images.decode import encode_rgb  # noqa: E402
 from hamer_ros.ros.node import HamerNode  # noqa: E402
 
-pytestmark = pytest.mark.usefixtures("nets")
+pytestmark = pytest.mark.usefixtures("models")
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_what_fails_is_said_and_the_node_lives_on(node, files, capfd, change, re
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_no_gpu(node, files, monkeypatch, capfd):
     # The detector's provider is asked for first; it is another test's.
-    monkeypatch.setattr("hamer_ros.ros.stages.make_detector", lambda *_: None)
+    monkeypatch.setattr("hamer_ros.ros.models.make_detector", lambda *_: None)
     set_all(node, files | {"device": "cuda:1"})
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert "device is cuda:1, but torch" in capfd.readouterr().err

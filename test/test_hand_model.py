@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from hamer_ros import rotations
+from hamer_ros.geometry import rotations
 from hamer_ros.hand_model import topology
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
@@ -163,7 +163,7 @@ def test_weights_are_shares(model):
 
 
 def test_the_regressor_gives_the_joints_that_were_sculpted(model):
-    anatomy = pytest.importorskip("hamer_ros.sculpting.anatomy")
+    anatomy = pytest.importorskip("tools.hand_model_generation.anatomy")
     found = model.joint_regressor @ model.v_template
     np.testing.assert_allclose(found, anatomy.skeleton(), atol=1e-7)
 
@@ -333,7 +333,7 @@ def test_wrong_shapes_are_refused(model):
 def test_sculpting_again_gives_the_packaged_hand():
     pytest.importorskip("skimage")
     pytest.importorskip("scipy")
-    from hamer_ros.sculpting.build import build  # noqa: PLC0415
+    from tools.hand_model_generation.build import build  # noqa: PLC0415
 
     built = build()
     with np.load(PACKAGED) as packaged:

@@ -7,21 +7,21 @@ import os
 import pytest
 
 from hamer_ros.errors import ConfigurationError, FileFormatError
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.placement.hands_file import check_person, load_sizes, save_sizes
-from hamer_ros.placement.size import GIVEN_SIGMA, given
+from hamer_ros.placement.size import STATED_SIGMA, stated_size
 
 
 def test_what_was_learnt_is_kept_by_person_and_side(tmp_path):
     path = tmp_path / "folder" / "hands.yaml"
     assert load_sizes(path, "ann") == {}
-    save_sizes(path, "ann", {Side.LEFT: given(0.17, 0.01)})
-    save_sizes(path, "bob", dict.fromkeys(Side, given(0.20, 0.02)))
-    save_sizes(path, "ann", {Side.RIGHT: given(0.171, 0.005)})
+    save_sizes(path, "ann", {Handedness.LEFT: stated_size(0.17, 0.01)})
+    save_sizes(path, "bob", dict.fromkeys(Handedness, stated_size(0.20, 0.02)))
+    save_sizes(path, "ann", {Handedness.RIGHT: stated_size(0.171, 0.005)})
     ann = load_sizes(path, "ann")
-    assert ann[Side.LEFT].length == pytest.approx(0.17, abs=1e-4)
-    assert ann[Side.RIGHT].sigma == pytest.approx(0.005)
-    assert set(load_sizes(path, "bob")) == set(Side)
+    assert ann[Handedness.LEFT].length == pytest.approx(0.17, abs=1e-4)
+    assert ann[Handedness.RIGHT].sigma == pytest.approx(0.005)
+    assert set(load_sizes(path, "bob")) == set(Handedness)
     assert load_sizes(path, "eve") == {}
 
 
@@ -32,12 +32,12 @@ def test_a_file_may_be_written_by_hand(tmp_path):
         encoding="utf-8",
     )
     (one,) = load_sizes(path, "1").items()
-    assert (one[0], one[1].sigma) == (Side.LEFT, GIVEN_SIGMA)
+    assert (one[0], one[1].sigma) == (Handedness.LEFT, STATED_SIGMA)
     assert one[1].length == pytest.approx(0.17)
-    assert set(load_sizes(path, "Zoë")) == {Side.RIGHT}
-    save_sizes(path, "1", {Side.RIGHT: given(0.18)})
-    assert set(load_sizes(path, "1")) == {Side.LEFT, Side.RIGHT}
-    assert set(load_sizes(path, "Zoë")) == {Side.RIGHT}
+    assert set(load_sizes(path, "Zoë")) == {Handedness.RIGHT}
+    save_sizes(path, "1", {Handedness.RIGHT: stated_size(0.18)})
+    assert set(load_sizes(path, "1")) == {Handedness.LEFT, Handedness.RIGHT}
+    assert set(load_sizes(path, "Zoë")) == {Handedness.RIGHT}
     assert os.listdir(tmp_path) == ["hands.yaml"]
 
 
@@ -45,15 +45,15 @@ def test_a_file_may_be_written_by_hand(tmp_path):
 def test_a_person_keeps_a_name_that_yaml_takes_for_something_else(tmp_path, name):
     path = tmp_path / "hands.yaml"
     path.write_text(f"{name}: {{left: {{length: 0.17}}}}\n", encoding="utf-8")
-    save_sizes(path, "bob", {Side.LEFT: given(0.2)})
-    assert load_sizes(path, name)[Side.LEFT].length == pytest.approx(0.17)
-    save_sizes(path, name, {Side.RIGHT: given(0.18)})
-    save_sizes(path, "bob", {Side.LEFT: given(0.19)})
-    assert {side: round(s.length, 4) for side, s in load_sizes(path, name).items()} == {
-        Side.LEFT: 0.17,
-        Side.RIGHT: 0.18,
+    save_sizes(path, "bob", {Handedness.LEFT: stated_size(0.2)})
+    assert load_sizes(path, name)[Handedness.LEFT].length == pytest.approx(0.17)
+    save_sizes(path, name, {Handedness.RIGHT: stated_size(0.18)})
+    save_sizes(path, "bob", {Handedness.LEFT: stated_size(0.19)})
+    assert {handedness: round(s.length, 4) for handedness, s in load_sizes(path, name).items()} == {
+        Handedness.LEFT: 0.17,
+        Handedness.RIGHT: 0.18,
     }
-    assert load_sizes(path, "bob")[Side.LEFT].length == pytest.approx(0.19)
+    assert load_sizes(path, "bob")[Handedness.LEFT].length == pytest.approx(0.19)
 
 
 @pytest.mark.parametrize("content", ["", "---\n", "null\n", "# nobody yet\n", "{}\n", "ann:\n"])
@@ -61,17 +61,19 @@ def test_a_file_that_holds_nobody_is_filled(tmp_path, content):
     path = tmp_path / "hands.yaml"
     path.write_text(content)
     assert load_sizes(path, "ann") == {}
-    save_sizes(path, "ann", {Side.LEFT: given(0.17)})
-    assert set(load_sizes(path, "ann")) == {Side.LEFT}
+    save_sizes(path, "ann", {Handedness.LEFT: stated_size(0.17)})
+    assert set(load_sizes(path, "ann")) == {Handedness.LEFT}
 
 
 def test_what_is_learnt_anew_replaces_what_was_written_in_capitals(tmp_path):
     path = tmp_path / "hands.yaml"
     path.write_text("ann: {LEFT: {length: 0.17}, Right: {length: 0.18}}")
-    save_sizes(path, "ann", {Side.LEFT: given(0.2)})
-    assert {side: round(s.length, 4) for side, s in load_sizes(path, "ann").items()} == {
-        Side.LEFT: 0.2,
-        Side.RIGHT: 0.18,
+    save_sizes(path, "ann", {Handedness.LEFT: stated_size(0.2)})
+    assert {
+        handedness: round(s.length, 4) for handedness, s in load_sizes(path, "ann").items()
+    } == {
+        Handedness.LEFT: 0.2,
+        Handedness.RIGHT: 0.18,
     }
     assert "LEFT" not in path.read_text()
 
@@ -113,7 +115,7 @@ def test_what_is_wrong_in_it_is_named_with_its_line(tmp_path, content, words):
 def test_what_is_wrong_with_others_is_no_obstacle(tmp_path):
     path = tmp_path / "hands.yaml"
     path.write_text("bob: {left: {length: x}}\nann: {left: {length: 0.2}}")
-    assert set(load_sizes(path, "ann")) == {Side.LEFT}
+    assert set(load_sizes(path, "ann")) == {Handedness.LEFT}
 
 
 @pytest.mark.parametrize("content", ["ann: 3", "[", "3"])
@@ -121,7 +123,7 @@ def test_a_file_of_another_kind_is_not_overwritten(tmp_path, content):
     path = tmp_path / "hands.yaml"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(FileFormatError, match=r"hands.yaml, line 1"):
-        save_sizes(path, "bob", {Side.LEFT: given(0.17, 0.01)})
+        save_sizes(path, "bob", {Handedness.LEFT: stated_size(0.17, 0.01)})
     assert path.read_text() == content
 
 
@@ -141,7 +143,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "folder").write_text("a file where a folder is needed")
     path = tmp_path / "folder" / "hands.yaml"
     with pytest.raises(ConfigurationError, match=r"hands.yaml cannot be"):
-        save_sizes(path, "ann", {Side.LEFT: given(0.17)})
+        save_sizes(path, "ann", {Handedness.LEFT: stated_size(0.17)})
 
 
 @pytest.mark.parametrize("name", ["ann", "Jean Luc", "a/b", "Zoë", "1"])

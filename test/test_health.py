@@ -14,11 +14,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from hamer_ros.nets import gpu
-from hamer_ros.nets.device import Device
-from hamer_ros.nets.gpu import GpuMemory, gpu_memory, release_gpu_memory
-from hamer_ros.ros.diagnostics import Situation, health
-from hamer_ros.ros.statistics import Flow, Statistics
+from hamer_ros.inference import gpu_memory as gpu
+from hamer_ros.inference.device import Device
+from hamer_ros.inference.gpu_memory import GpuMemory, gpu_memory, release_gpu_memory
+from hamer_ros.ros.monitoring.health import Situation, health
+from hamer_ros.ros.monitoring.statistics import Flow, Statistics
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -37,10 +37,10 @@ REFUSED = Flow(300, 29.97, is_refused=True)
         (Situation("active", flow=FLOWING, under_way=9.0), OK, "frames/s"),
         (Situation("active", flow=FLOWING, under_way=31.0), ERROR, "under way for 31 s"),
         (Situation("inactive"), WARN, "not active, but inactive"),
-        (Situation("unconfigured", "configure failed: no nets"), ERROR, "no nets"),
-        (Situation("active", flow=FLOWING, trouble="CUDA error; loading"), ERROR, "CUDA error"),
-        (Situation("inactive", flow=FLOWING, trouble="CUDA error"), WARN, "inactive"),
-        (Situation("active", flow=FLOWING, trouble="CUDA error", enabled=False), WARN, "off"),
+        (Situation("unconfigured", "configure failed: no models"), ERROR, "no models"),
+        (Situation("active", flow=FLOWING, problem="CUDA error; loading"), ERROR, "CUDA error"),
+        (Situation("inactive", flow=FLOWING, problem="CUDA error"), WARN, "inactive"),
+        (Situation("active", flow=FLOWING, problem="CUDA error", enabled=False), WARN, "off"),
     ],
 )
 def test_an_error_is_where_hands_are_wanted_and_none_can_come(situation, level, text):
@@ -60,7 +60,7 @@ def test_silence_is_explained_and_only_then():
     assert not asked
     silent = (ERROR, "no images on '/image' for 3 s: nobody publishes it")
     assert health(Situation("active", silence=3.2, **camera)) == silent
-    both = health(Situation("active", silence=3.2, trouble="CUDA error", **camera))
+    both = health(Situation("active", silence=3.2, problem="CUDA error", **camera))
     assert both == (ERROR, silent[1] + "; CUDA error")
 
 
@@ -71,7 +71,7 @@ def test_a_switched_off_node_still_tells_of_a_silent_camera():
 
 def processed(statistics: Statistics, frames: int) -> None:
     for _ in range(frames):
-        statistics.processed(SimpleNamespace(stages={}, latency=0.0, hands=0))
+        statistics.processed(SimpleNamespace(steps={}, latency=0.0, hands=0))
 
 
 def test_the_rate_is_that_of_the_last_seconds():

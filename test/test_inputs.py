@@ -17,11 +17,13 @@ from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
 from hamer_ros.demo.processes import free_domain  # noqa: E402
-from hamer_ros.hands import Side  # noqa: E402
+from hamer_ros.hands import Handedness  # noqa: E402
 from hamer_ros.msg import HandBox, HandBoxes  # noqa: E402
-from hamer_ros.ros.inputs import FrameMessages, Inputs, LateDepth, Receiver  # noqa: E402
-from hamer_ros.ros.observations import Observations  # noqa: E402
-from hamer_ros.ros.parameters import Parameters  # noqa: E402
+from hamer_ros.ros.input.frame_messages import FrameMessages, LateDepth  # noqa: E402
+from hamer_ros.ros.input.subscriptions import CameraSubscriptions  # noqa: E402
+from hamer_ros.ros.input.topics import Topics  # noqa: E402
+from hamer_ros.ros.monitoring.observations import Observations  # noqa: E402
+from hamer_ros.ros.parameters.table import Parameters  # noqa: E402
 
 MS = 1_000_000
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -46,16 +48,24 @@ class World:
 
     info = warning
 
-    def open(self, **change) -> Inputs:
+    def open(self, **change) -> CameraSubscriptions:
         self.parameters = replace(self.parameters, **change)
-        receiver = Receiver(
-            lambda: self.wanted,
-            self.taken.append,
-            lambda reason, count: self.dropped.append((reason, count)),
-            self.late.append,
+        self.inputs = CameraSubscriptions(
+            self.node, lambda: self.parameters, lambda: self.wanted, self, Observations(self)
         )
-        self.inputs = Inputs(self.node, lambda: self.parameters, receiver, Observations(self))
         return self.inputs
+
+    def topics(self) -> Topics:
+        return Topics.of(self.node, self.parameters)
+
+    def put(self, messages: FrameMessages) -> None:
+        self.taken.append(messages)
+
+    def put_late_depth(self, depth: LateDepth) -> None:
+        self.late.append(depth)
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        self.dropped.append((reason, count))
 
     def publish(self, kind: type, topic: str, stamp: int, qos: QoSProfile | int = 10, **fields):
         """Publish a message with a stamp of nanoseconds."""
@@ -188,12 +198,12 @@ def test_the_offset_of_a_depth_image_of_another_moment_is_told(world):
 )
 def test_depth_is_compressed_where_images_are_unless_it_is_said(world, image, depth, topic):
     world.open(use_depth=True, image_transport=image, depth_transport=depth)
-    assert world.inputs.depth_topic == topic
+    assert world.topics().depth == topic
 
 
 def test_compressed_depth_has_a_topic_of_its_own(world):
     world.open(use_depth=True, depth_transport="compressedDepth")
-    assert world.inputs.depth_topic == "/depth/compressedDepth"
+    assert world.topics().depth == "/depth/compressedDepth"
     world.publish(CompressedImage, "depth/compressedDepth", 1000 * MS, format="16UC1; png")
     world.camera_info(1000 * MS, 1.0)
     world.image(1000 * MS)
@@ -203,15 +213,15 @@ def test_compressed_depth_has_a_topic_of_its_own(world):
 
 def boxes(*hands: tuple[list[float], int]) -> list[HandBox]:
     messages = []
-    for box, side in hands:
-        hand = HandBox(handedness=side, detection_score=0.75)
+    for box, handedness in hands:
+        hand = HandBox(handedness=handedness, detection_score=0.75)
         hand.bounding_box = np.array(box, np.float32)
         messages.append(hand)
     return messages
 
 
 def test_boxes_come_with_their_image(world):
-    world.open(detector="given", max_box_wait=5.0)
+    world.open(detector="external", max_box_wait=5.0)
     world.camera_info(7, 1.0)
     world.image(7)
     world.spin(lambda: False, 0.2)
@@ -220,12 +230,12 @@ def test_boxes_come_with_their_image(world):
     world.publish(HandBoxes, "boxes", 7, hands=hands)
     assert world.spin(lambda: world.taken)
     left, unknown = world.taken[0].boxes
-    assert left.box.tolist() == [1, 2, 30, 40]
-    assert (left.side, left.score, unknown.side) == (Side.LEFT, 0.75, None)
+    assert left.bounding_box.tolist() == [1, 2, 30, 40]
+    assert (left.handedness, left.score, unknown.handedness) == (Handedness.LEFT, 0.75, None)
 
 
 def test_no_hands_is_something_else_than_no_boxes(world):
-    world.open(detector="given", max_box_wait=0.2)
+    world.open(detector="external", max_box_wait=0.2)
     for stamp in (1, 10**9):
         world.camera_info(stamp, 1.0)
         world.image(stamp)
@@ -243,7 +253,7 @@ def stamps(world: World) -> list[int]:
 
 
 def test_images_that_nobody_searched_are_dropped_when_a_later_one_was(world):
-    world.open(detector="given", max_box_wait=5.0)
+    world.open(detector="external", max_box_wait=5.0)
     for stamp in (1, 2, 3):
         world.camera_info(stamp * 10**9, 1.0)
         world.image(stamp * 10**9)
@@ -255,14 +265,14 @@ def test_images_that_nobody_searched_are_dropped_when_a_later_one_was(world):
 
 
 @pytest.mark.parametrize(
-    ("box", "side", "words"),
+    ("box", "handedness", "words"),
     [([5, 5, 1, 1], 1, "is no box"), ([1, 1, 5, 5], 9, "handedness is 9")],
 )
-def test_bad_boxes_are_said_and_left_out(world, box, side, words):
-    world.open(detector="given", max_box_wait=0.2)
+def test_bad_boxes_are_said_and_left_out(world, box, handedness, words):
+    world.open(detector="external", max_box_wait=0.2)
     world.camera_info(1, 1.0)
     world.image(1)
-    world.publish(HandBoxes, "boxes", 1, hands=boxes((box, side)))
+    world.publish(HandBoxes, "boxes", 1, hands=boxes((box, handedness)))
     assert world.spin(lambda: world.taken)
     assert world.taken[0].boxes is None
     assert words in world.said[0]
@@ -279,7 +289,7 @@ def test_an_image_that_nobody_wants_is_let_go_at_once(world):
 
 
 def test_what_waits_is_counted_when_a_new_stream_begins(world):
-    inputs = world.open(detector="given", max_box_wait=5.0)
+    inputs = world.open(detector="external", max_box_wait=5.0)
     world.camera_info(1, 1.0)
     world.image(1)
     world.spin(lambda: False, 0.2)

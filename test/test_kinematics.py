@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hamer_ros.estimation.joint_limits import FINGERS, THUMB, angle_range
+from hamer_ros.estimation.kinematics import N_UNKNOWNS, TIPS, Kinematics, Pose
+from hamer_ros.geometry.rotations import exp_so3
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward
-from hamer_ros.recovery.anatomy import FINGERS, THUMB, angle_range
-from hamer_ros.recovery.kinematics import N_UNKNOWNS, TIPS, Kinematics, Pose
-from hamer_ros.rotations import exp_so3
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hamer_ros.evaluation import mpjpe, pa_mpjpe
+from hamer_ros.estimation.joint_limits import angle_range
+from hamer_ros.estimation.kinematics import Pose
+from hamer_ros.estimation.landmark_fit import Evidence, LandmarkFit
+from hamer_ros.geometry.alignment import mpjpe, pa_mpjpe
+from hamer_ros.geometry.rotations import exp_so3
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.recovery.anatomy import angle_range
-from hamer_ros.recovery.kinematics import Pose
-from hamer_ros.recovery.landmark_fit import Evidence, LandmarkFit
-from hamer_ros.rotations import exp_so3
 
 FOCAL = 600.0
 

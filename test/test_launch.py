@@ -35,16 +35,16 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from tf2_msgs.msg import TFMessage
 
-from hamer_ros.demo.clip import CAMERA
 from hamer_ros.demo.processes import free_domain
+from hamer_ros.demo.rendered_source import CAMERA
 from hamer_ros.msg import HandMeshArray
 from hamer_ros.rendering.clip import clip_frame
 
-pytestmark = pytest.mark.usefixtures("nets")
+pytestmark = pytest.mark.usefixtures("models")
 
 LAUNCH = Path(get_package_share_directory("hamer_ros")) / "launch"
 LAUNCH_FILES = sorted(LAUNCH.glob("*.launch.py"))
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds; only a failure takes as long."""
 
 
@@ -85,7 +85,7 @@ class Listener:
         return {f"{namespace.rstrip('/')}/{name}" for name, namespace in pairs}
 
     def spin_until(self, done: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not done():
             if self._closing.is_set() or time.monotonic() > deadline:
                 return False
@@ -128,7 +128,7 @@ class Launch:
                     RegisterEventHandler(OnProcessIO(on_stdout=self._heard, on_stderr=self._heard)),
                     RegisterEventHandler(OnProcessStart(on_start=self._has_started)),
                     RegisterEventHandler(OnProcessExit(on_exit=self._has_ended)),
-                    TimerAction(period=2 * PATIENCE, actions=[Shutdown(reason="timeout")]),
+                    TimerAction(period=2 * TIMEOUT_SECONDS, actions=[Shutdown(reason="timeout")]),
                     *entities,
                 ]
             )
@@ -324,7 +324,7 @@ def test_two_cameras_have_two_streams_of_hands(listener, photo):
     topics = {f"/{name}/hamer/hands" for name in cameras}
     for topic in topics:
         listener.listen(HandMeshArray, topic)
-    frames = {f"{name}_hand_{side}" for name in cameras for side in ("left", "right")}
+    frames = {f"{name}_hand_{handedness}" for name in cameras for handedness in ("left", "right")}
     names = {f"/{name}/hamer" for name in cameras}
     launched = Launch(
         include("multi_camera.launch.py", cameras=",".join(cameras)),

@@ -18,7 +18,7 @@ from hamer_ros.demo.processes import free_domain
 LAUNCH_TESTS = sorted(Path(__file__).parent.glob("*_launch_test.py"))
 
 
-@pytest.mark.usefixtures("nets")
+@pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("file", LAUNCH_TESTS, ids=lambda file: file.stem)
 def test_launch_test(file, tmp_path):
     own = {"ROS_DOMAIN_ID": str(free_domain("0")), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hamer_ros.camera import COEFFICIENTS, CameraError, CameraModel
-from hamer_ros.lens_names import ALIASES, UNSUPPORTED, is_known, lens_of
+from hamer_ros.camera.lens_names import ALIASES, UNSUPPORTED, is_known, lens_of
+from hamer_ros.camera.model import COEFFICIENTS, CameraError, CameraModel
 
 FOUR = (0.05, -0.1, 0.001, -0.0005)
 FIVE = (*FOUR, 0.02)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hamer_ros.nets import pip
+from hamer_ros.inference import pip
 
 ROOT = Path(__file__).resolve().parent.parent
 PIECES = ("Makefile", "CMakeLists.txt", "package.xml", "config", "hamer_ros", "launch", "msg")

@@ -11,7 +11,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from hamer_ros.bench.golden import mano_fields
+from bench.golden import mano_fields
 from hamer_ros.errors import FileFormatError, MissingFileError
 from hamer_ros.hand_model.mano_pickle import load_mano
 

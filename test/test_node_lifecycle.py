@@ -18,70 +18,73 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import State
 from lifecycle_msgs.srv import ChangeState
+from node_harness import HANDS
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from robot import HANDS
 
-from hamer_ros.bench.golden import mano_fields
+from bench.golden import mano_fields
 from hamer_ros.demo.processes import free_domain
-from hamer_ros.detection.given import GivenDetector
+from hamer_ros.detection.external import ExternalDetector
 from hamer_ros.errors import DeviceError, MissingFileError
+from hamer_ros.estimation import make_estimator
 from hamer_ros.hands import Detection, Frame
+from hamer_ros.inference.model_store import models_folder
 from hamer_ros.msg import HandBox, HandBoxes
-from hamer_ros.nets.store import nets_folder
-from hamer_ros.recovery import make_recoverer
-from hamer_ros.ros import repair
+from hamer_ros.ros import reload_backoff
+from hamer_ros.ros.models import Models
 from hamer_ros.ros.node import HamerNode
 
-pytestmark = pytest.mark.usefixtures("nets")
+pytestmark = pytest.mark.usefixtures("models")
 
 
-def state(robot) -> int:
-    return robot.node._state_machine.current_state[0]
+def state(harness) -> int:
+    return harness.node._state_machine.current_state[0]
 
 
-def test_the_lifecycle_goes_round_and_round(robot):
+def test_the_lifecycle_goes_round_and_round(harness):
     for _ in range(2):
-        assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        assert robot.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-        robot.hands().clear()
-        assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
-        assert robot.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-        robot.hands().clear()
-        robot.show_for(0.5)
-        assert robot.hands() == []
-        assert robot.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
-    assert robot.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
+        assert harness.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert harness.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        harness.hands().clear()
+        assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
+        assert harness.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+        harness.hands().clear()
+        harness.show_for(0.5)
+        assert harness.hands() == []
+        assert harness.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    assert harness.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
 
 
-def test_an_inactive_node_publishes_nothing(robot):
-    robot.node.trigger_configure()
-    robot.show_for(1.0)
-    assert robot.hands() == []
+def test_an_inactive_node_publishes_nothing(harness):
+    harness.node.trigger_configure()
+    harness.show_for(1.0)
+    assert harness.hands() == []
 
 
-def test_a_configure_that_fails_undoes_itself_and_can_be_tried_again(robot, monkeypatch, tmp_path):
+def test_a_configure_that_fails_undoes_itself_and_can_be_tried_again(
+    harness, monkeypatch, tmp_path
+):
     monkeypatch.setenv("HAMER_ROS_CACHE", str(tmp_path))
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert robot.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert harness.node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
     monkeypatch.delenv("HAMER_ROS_CACHE")
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
-def test_configuring_again_and_again_leaves_nothing_behind(robot):
+def test_configuring_again_and_again_leaves_nothing_behind(harness):
     def held() -> tuple[int, int, int]:
-        topics = len(robot.node.get_topic_names_and_types())
+        topics = len(harness.node.get_topic_names_and_types())
         return len(os.listdir("/proc/self/fd")), threading.active_count(), topics
 
     counts = []
     for _ in range(12):
-        assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        assert robot.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-        assert robot.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-        assert robot.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+        assert harness.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        assert harness.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        assert harness.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+        assert harness.node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
         counts.append(held())
     assert counts[-1] == counts[2]
-    assert len(robot.node._managed_entities) == 0
+    assert len(harness.node._managed_entities) == 0
 
 
 class Slow:
@@ -108,47 +111,47 @@ class Slow:
         pass
 
 
-def with_detector(robot, monkeypatch, detector) -> None:
-    stages = detector, make_recoverer("landmarks")
-    monkeypatch.setattr(robot.node, "_make_stages", lambda _: stages)
+def with_detector(harness, monkeypatch, detector) -> None:
+    models = Models(detector, make_estimator("landmarks"))
+    monkeypatch.setattr(harness.node, "make_models", lambda _: models)
 
 
 @pytest.mark.parametrize("how", ["trigger_deactivate", "trigger_shutdown", "destroy_node"])
-def test_a_frame_under_way_is_given_up(robot, monkeypatch, how):
+def test_a_frame_under_way_is_given_up(harness, monkeypatch, how):
     slow = Slow()
-    with_detector(robot, monkeypatch, slow)
-    robot.node.start()
-    assert robot.show(HANDS.rgb, robot.info(), slow.begun.is_set)
-    getattr(robot.node, how)()
-    assert robot.show(None, None, lambda: slow.outcome == "AbandonedError")
-    assert robot.hands() == []
+    with_detector(harness, monkeypatch, slow)
+    harness.node.start()
+    assert harness.show(HANDS.rgb, harness.info(), slow.begun.is_set)
+    getattr(harness.node, how)()
+    assert harness.show(None, None, lambda: slow.outcome == "AbandonedError")
+    assert harness.hands() == []
 
 
-def test_a_lifecycle_manager_is_answered_while_a_frame_is_under_way(robot, monkeypatch):
+def test_a_lifecycle_manager_is_answered_while_a_frame_is_under_way(harness, monkeypatch):
     slow = Slow()
-    with_detector(robot, monkeypatch, slow)
-    robot.node.start()
-    assert robot.show(HANDS.rgb, robot.info(), slow.begun.is_set)
-    client = robot.other.create_client(ChangeState, "/hamer/change_state")
+    with_detector(harness, monkeypatch, slow)
+    harness.node.start()
+    assert harness.show(HANDS.rgb, harness.info(), slow.begun.is_set)
+    client = harness.other.create_client(ChangeState, "/hamer/change_state")
     assert client.wait_for_service(timeout_sec=10.0)
     for transition in (4, 2):  # deactivate, cleanup
         request = ChangeState.Request()
         request.transition.id = transition
         future = client.call_async(request)
-        assert robot.show(None, None, future.done)
+        assert harness.show(None, None, future.done)
         assert future.result().success
-    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert state(harness) == State.PRIMARY_STATE_UNCONFIGURED
 
 
-def test_a_transition_that_does_not_exist_ends_nothing(robot):
+def test_a_transition_that_does_not_exist_ends_nothing(harness):
     """rclpy's own callback raises then, and an executor would end with it."""
-    robot.node.start()
-    client = robot.other.create_client(ChangeState, "/hamer/change_state")
+    harness.node.start()
+    client = harness.other.create_client(ChangeState, "/hamer/change_state")
     assert client.wait_for_service(timeout_sec=10.0)
     request = ChangeState.Request()
     request.transition.id = 99
     client.call_async(request)
-    assert robot.show(HANDS.rgb, robot.info(), lambda: len(robot.hands()) > 2)
+    assert harness.show(HANDS.rgb, harness.info(), lambda: len(harness.hands()) > 2)
 
 
 class Failing:
@@ -167,103 +170,103 @@ class Failing:
         pass
 
 
-def test_models_that_fail_are_loaded_again_and_diagnostics_say_so(robot, monkeypatch):
-    monkeypatch.setattr(repair, "FIRST_PAUSE", 1.5)
-    with_detector(robot, monkeypatch, Failing(repair.FAILURES))
-    robot.node.start()
-    said = robot.diagnosed("CUDA error: out of memory; loading the models again")
-    assert robot.show(HANDS.rgb, robot.info(), said)
-    assert robot.diagnosis().level == DiagnosticStatus.ERROR
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
-    is_well = robot.diagnosed("frames/s")
-    assert robot.show(HANDS.rgb, robot.info(), is_well)
+def test_models_that_fail_are_loaded_again_and_diagnostics_say_so(harness, monkeypatch):
+    monkeypatch.setattr(reload_backoff, "FIRST_PAUSE", 1.5)
+    with_detector(harness, monkeypatch, Failing(reload_backoff.FAILURES))
+    harness.node.start()
+    said = harness.diagnosed("CUDA error: out of memory; loading the models again")
+    assert harness.show(HANDS.rgb, harness.info(), said)
+    assert harness.diagnosis().level == DiagnosticStatus.ERROR
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
+    is_well = harness.diagnosed("frames/s")
+    assert harness.show(HANDS.rgb, harness.info(), is_well)
 
 
-def test_models_that_cannot_be_loaded_again_end_the_node_at_last(robot, monkeypatch):
-    monkeypatch.setattr(repair, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(repair, "LONGEST_PAUSE", 0.01)
-    with_detector(robot, monkeypatch, Failing(10**6))
-    robot.node.start()
+def test_models_that_cannot_be_loaded_again_end_the_node_at_last(harness, monkeypatch):
+    monkeypatch.setattr(reload_backoff, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(reload_backoff, "LONGEST_PAUSE", 0.01)
+    with_detector(harness, monkeypatch, Failing(10**6))
+    harness.node.start()
 
     def gone(_):
         raise DeviceError("CUDA error: device is lost")
 
-    monkeypatch.setattr(robot.node, "_make_stages", gone)
+    monkeypatch.setattr(harness.node, "make_models", gone)
     ended = []
-    monkeypatch.setattr(robot.node.context, "try_shutdown", lambda: ended.append(True))
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(ended))
-    assert robot.node.has_given_up
-    assert robot.node._configured.worker.trouble.count("device is lost") == 1
+    monkeypatch.setattr(harness.node.context, "try_shutdown", lambda: ended.append(True))
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(ended))
+    assert harness.node.has_given_up
+    assert harness.node.problem.count("device is lost") == 1
 
 
-def test_a_transition_that_raises_leaves_a_node_that_can_be_configured(robot, monkeypatch):
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    monkeypatch.setattr(robot.node._configured.outputs, "publish_topology", lambda: 1 / 0)
-    assert robot.node.trigger_activate() == TransitionCallbackReturn.ERROR
-    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
-    assert robot.show(None, None, robot.diagnosed("failed"))
-    robot.node.start()
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+def test_a_transition_that_raises_leaves_a_node_that_can_be_configured(harness, monkeypatch):
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    monkeypatch.setattr(harness.node._configured.publishers, "publish_topology", lambda: 1 / 0)
+    assert harness.node.trigger_activate() == TransitionCallbackReturn.ERROR
+    assert state(harness) == State.PRIMARY_STATE_UNCONFIGURED
+    assert harness.show(None, None, harness.diagnosed("failed"))
+    harness.node.start()
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
 
 
-def test_why_configure_failed_stands_in_the_diagnostics(robot):
-    robot.node.set_parameters([Parameter("estimator", value="hamer")])
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert robot.show(None, None, robot.diagnosed("configure failed"))
-    assert robot.diagnosis().level == DiagnosticStatus.ERROR
+def test_why_configure_failed_stands_in_the_diagnostics(harness):
+    harness.node.set_parameters([Parameter("estimator", value="hamer")])
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert harness.show(None, None, harness.diagnosed("configure failed"))
+    assert harness.diagnosis().level == DiagnosticStatus.ERROR
 
 
-def test_a_truncated_net_is_named_with_what_to_do(robot, monkeypatch, tmp_path):
-    whole = nets_folder()
+def test_a_truncated_model_is_named_with_what_to_do(harness, monkeypatch, tmp_path):
+    whole = models_folder()
     monkeypatch.setenv("HAMER_ROS_CACHE", str(tmp_path))
-    nets_folder().mkdir(parents=True)
+    models_folder().mkdir(parents=True)
     for path in whole.iterdir():
         content = path.read_bytes()
         cut = len(content) // 2 if path.name.startswith("hand") else len(content)
-        (nets_folder() / path.name).write_bytes(content[:cut])
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert str(nets_folder() / "hand_landmark_full.onnx") in robot.node._failure
-    assert "fetch-models" in robot.node._failure
+        (models_folder() / path.name).write_bytes(content[:cut])
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert str(models_folder() / "hand_landmark_full.onnx") in harness.node.failure
+    assert "fetch-models" in harness.node.failure
 
 
-def test_an_execution_provider_that_is_missing_is_named_with_what_to_do(robot):
+def test_an_execution_provider_that_is_missing_is_named_with_what_to_do(harness):
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has it")
-    robot.node.set_parameters([Parameter("device", value="cuda")])
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert "CUDAExecutionProvider" in robot.node._failure
-    assert "pip install onnxruntime-gpu" in robot.node._failure
-    robot.node.set_parameters([Parameter("device", value="cpu")])
-    assert robot.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    harness.node.set_parameters([Parameter("device", value="cuda")])
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "CUDAExecutionProvider" in harness.node.failure
+    assert "pip install onnxruntime-gpu" in harness.node.failure
+    harness.node.set_parameters([Parameter("device", value="cpu")])
+    assert harness.node.trigger_configure() == TransitionCallbackReturn.SUCCESS
 
 
-def test_a_start_that_fails_is_tried_again(robot, monkeypatch, tmp_path):
-    robot.node._retry.timer_period_ns = 10**8
+def test_a_start_that_fails_is_tried_again(harness, monkeypatch, tmp_path):
+    harness.node._retry.timer_period_ns = 10**8
     monkeypatch.setenv("HAMER_ROS_CACHE", str(tmp_path))
-    robot.node.start()
-    assert robot.show(None, None, robot.diagnosed("trying again in 10 s"))
-    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    harness.node.start()
+    assert harness.show(None, None, harness.diagnosed("trying again in 10 s"))
+    assert state(harness) == State.PRIMARY_STATE_UNCONFIGURED
     monkeypatch.delenv("HAMER_ROS_CACHE")
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
-    robot.node.trigger_deactivate()
-    robot.node.trigger_cleanup()
-    robot.show_for(0.5)
-    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
+    harness.node.trigger_deactivate()
+    harness.node.trigger_cleanup()
+    harness.show_for(0.5)
+    assert state(harness) == State.PRIMARY_STATE_UNCONFIGURED
 
 
-def test_a_gpu_that_is_not_there_at_the_start_ends_the_node_at_last(robot, monkeypatch):
+def test_a_gpu_that_is_not_there_at_the_start_ends_the_node_at_last(harness, monkeypatch):
     def gone(_):
         raise DeviceError("CUDA error: no device")
 
     ended = []
-    robot.node._retry.timer_period_ns = 10**7
-    monkeypatch.setattr(robot.node, "_make_stages", gone)
-    monkeypatch.setattr(robot.node.context, "try_shutdown", lambda: ended.append(True))
-    robot.node.set_parameters([Parameter("device", value="cuda")])
-    robot.node.start()
-    assert not robot.node.has_given_up
-    assert robot.show(None, None, lambda: bool(ended))
-    assert robot.node.has_given_up
+    harness.node._retry.timer_period_ns = 10**7
+    monkeypatch.setattr(harness.node, "make_models", gone)
+    monkeypatch.setattr(harness.node.context, "try_shutdown", lambda: ended.append(True))
+    harness.node.set_parameters([Parameter("device", value="cuda")])
+    harness.node.start()
+    assert not harness.node.has_given_up
+    assert harness.show(None, None, lambda: bool(ended))
+    assert harness.node.has_given_up
 
 
 def errors(capfd) -> list[str]:
@@ -312,14 +315,14 @@ MISTAKES = {
         "hands.onnx: no such file",
     ),
     "models that do not go together": (
-        {"detector": "given", "estimator": "landmarks"},
+        {"detector": "external", "estimator": "landmarks"},
         "estimator landmarks needs detector landmarks",
     ),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_users_mistake_never_ends_the_node_and_is_said_once(robot, tmp_path, capfd, mistake):
+def test_a_users_mistake_never_ends_the_node_and_is_said_once(harness, tmp_path, capfd, mistake):
     values, said = MISTAKES[mistake]
     if values.get("device") and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has it")
@@ -328,67 +331,69 @@ def test_a_users_mistake_never_ends_the_node_and_is_said_once(robot, tmp_path, c
     np.savez(tmp_path / "mano.npz", **mano_fields())
     (tmp_path / "hamer_demo_data.tar.gz").write_bytes(b"\x1f\x8b")
     (tmp_path / "page.pkl").write_text("<!DOCTYPE html>")
-    robot.node.set_parameters(
+    harness.node.set_parameters(
         [Parameter(name, value=value.format(folder=tmp_path)) for name, value in values.items()]
     )
-    for _ in range(2 * repair.ATTEMPTS):
-        robot.node.start()
-    assert not robot.node.has_given_up
-    assert robot.node.context.ok()
-    assert state(robot) == State.PRIMARY_STATE_UNCONFIGURED
-    assert said in robot.node._failure
-    assert robot.node._failure.endswith("; trying again in 10 s")
+    for _ in range(2 * reload_backoff.ATTEMPTS):
+        harness.node.start()
+    assert not harness.node.has_given_up
+    assert harness.node.context.ok()
+    assert state(harness) == State.PRIMARY_STATE_UNCONFIGURED
+    assert said in harness.node.failure
+    assert harness.node.failure.endswith("; trying again in 10 s")
     assert len(errors(capfd)) == 1
-    robot.node.set_parameters(
+    harness.node.set_parameters(
         [Parameter("estimator", value="landmarks"), Parameter("detector", value="landmarks"),
          Parameter("device", value="cpu")]
     )  # fmt: skip
-    robot.node.start()
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+    harness.node.start()
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
 
 
-def test_another_mistake_is_said_as_well(robot, capfd):
-    robot.node.set_parameters([Parameter("estimator", value="hamer")])
-    robot.node.start()
-    robot.node.set_parameters([Parameter("checkpoint", value="/nowhere/hamer.ckpt")])
-    robot.node.start()
-    robot.node.set_parameters([Parameter("mano", value="/nowhere/MANO_RIGHT.pkl")])
-    robot.node.start()
-    robot.node.start()
+def test_another_mistake_is_said_as_well(harness, capfd):
+    harness.node.set_parameters([Parameter("estimator", value="hamer")])
+    harness.node.start()
+    harness.node.set_parameters([Parameter("checkpoint", value="/nowhere/hamer.ckpt")])
+    harness.node.start()
+    harness.node.set_parameters([Parameter("mano", value="/nowhere/MANO_RIGHT.pkl")])
+    harness.node.start()
+    harness.node.start()
     first, second = errors(capfd)
     assert "checkpoint:=" in first
     assert "/nowhere/hamer.ckpt: no such file" in second
 
 
-def test_a_file_that_was_removed_while_the_node_runs_is_waited_for(robot, monkeypatch):
-    monkeypatch.setattr(repair, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(repair, "LONGEST_PAUSE", 0.01)
-    with_detector(robot, monkeypatch, Failing(10**6))
-    robot.node.start()
+def test_a_file_that_was_removed_while_the_node_runs_is_waited_for(harness, monkeypatch):
+    monkeypatch.setattr(reload_backoff, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(reload_backoff, "LONGEST_PAUSE", 0.01)
+    with_detector(harness, monkeypatch, Failing(10**6))
+    harness.node.start()
     attempts = []
 
     def missing(_):
         attempts.append(1)
         raise MissingFileError("hamer.ckpt: no such file")
 
-    monkeypatch.setattr(robot.node, "_make_stages", missing)
-    assert robot.show(HANDS.rgb, robot.info(), lambda: len(attempts) > 2 * repair.ATTEMPTS)
-    assert not robot.node.has_given_up
-    assert "hamer.ckpt: no such file" in robot.node._configured.worker.trouble
-    with_detector(robot, monkeypatch, Failing(0))
-    robot.hands().clear()
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+    monkeypatch.setattr(harness.node, "make_models", missing)
+    assert harness.show(
+        HANDS.rgb, harness.info(), lambda: len(attempts) > 2 * reload_backoff.ATTEMPTS
+    )
+    assert not harness.node.has_given_up
+    assert "hamer.ckpt: no such file" in harness.node.problem
+    with_detector(harness, monkeypatch, Failing(0))
+    harness.hands().clear()
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
 
 
 class Unused:
-    """A recoverer that takes hands and gives none."""
+    """A estimator that takes hands and gives none."""
 
-    name, engine, model = "none", "none", make_recoverer("landmarks").model
+    name, engine, model = "none", "none", make_estimator("landmarks").model
 
     def __init__(self) -> None:
         self.asked: list[int] = []
 
-    def recover(self, frame: Frame, detections: list[Detection]) -> list:
+    def estimate(self, frame: Frame, detections: list[Detection]) -> list:
         self.asked.append(len(detections))
         return []
 
@@ -396,23 +401,23 @@ class Unused:
         pass
 
 
-class FailingGiven(GivenDetector):
+class FailingGiven(ExternalDetector):
     """Boxes from outside, on a GPU that has run out of memory."""
 
     def detect(self, frame: Frame) -> list[Detection]:
         raise RuntimeError("CUDA error: out of memory")
 
 
-def test_given_boxes_reach_the_detector_that_was_loaded_again(robot, monkeypatch):
-    monkeypatch.setattr(repair, "FIRST_PAUSE", 0.05)
-    recoverer, detectors = Unused(), [FailingGiven(), GivenDetector()]
-    monkeypatch.setattr(robot.node, "_make_stages", lambda _: (detectors.pop(0), recoverer))
-    robot.node.set_parameters([Parameter("detector", value="given")])
-    robot.node.start()
+def test_given_boxes_reach_the_detector_that_was_loaded_again(harness, monkeypatch):
+    monkeypatch.setattr(reload_backoff, "FIRST_PAUSE", 0.05)
+    estimator, detectors = Unused(), [FailingGiven(), ExternalDetector()]
+    monkeypatch.setattr(harness.node, "make_models", lambda _: Models(detectors.pop(0), estimator))
+    harness.node.set_parameters([Parameter("detector", value="external")])
+    harness.node.start()
     boxes = HandBoxes(hands=[HandBox(handedness=1, detection_score=0.9)])
     boxes.hands[0].bounding_box = np.array([10, 10, 90, 90], np.float32)
-    robot.beside.append((robot.other.create_publisher(HandBoxes, "boxes", 10), boxes))
-    assert robot.show(HANDS.rgb, robot.info(), lambda: 1 in recoverer.asked)
+    harness.beside.append((harness.other.create_publisher(HandBoxes, "boxes", 10), boxes))
+    assert harness.show(HANDS.rgb, harness.info(), lambda: 1 in estimator.asked)
     assert detectors == []
 
 
@@ -423,9 +428,9 @@ def test_a_wrong_value_at_the_start_leaves_a_node_that_says_so(monkeypatch):
     node = HamerNode(context=context, parameter_overrides=given)
     assert node.get_parameter("beta").value == 30.0  # a whole number is a number
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
-    assert "max_hands" in node._failure
-    assert "many" in node._failure
-    assert "beta" not in node._failure
+    assert "max_hands" in node.failure
+    assert "many" in node.failure
+    assert "beta" not in node.failure
     node.set_parameters([Parameter("max_hands", value=3)])
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
     node.destroy_node()

@@ -14,19 +14,19 @@ import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from helpers import MODEL
+from node_harness import HANDS
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from robot import HANDS
 from sensor_msgs.msg import CameraInfo, Image
 
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.msg import HandMesh, HandMeshArray
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH
 from hamer_ros.rendering.raster import rasterize
-from hamer_ros.ros.images import encode_rgb
+from hamer_ros.ros.images.decode import encode_rgb
 
-pytestmark = pytest.mark.usefixtures("nets")
+pytestmark = pytest.mark.usefixtures("models")
 
 MIRRORED = np.ascontiguousarray(HANDS.rgb[:, ::-1])
 
@@ -40,8 +40,8 @@ def image(frame_id: str) -> Image:
 class Camera:
     """Publishes images and their CameraInfo under frames and stamps of its own."""
 
-    def __init__(self, robot, node=None) -> None:
-        self.node = node or robot.other
+    def __init__(self, harness, node=None) -> None:
+        self.node = node or harness.other
         self.images = self.node.create_publisher(Image, "image", 1)
         self.infos = self.node.create_publisher(CameraInfo, "camera_info", 1)
 
@@ -66,31 +66,31 @@ def until(wait, do, seconds: float = 15.0) -> bool:
     ("own", "infos", "expected"),
     [("", "camera", "camera"), ("/camera", "/camera", "camera"), ("camera", "", "camera")],
 )
-def test_hands_and_transforms_are_in_a_frame_that_tf2_takes(robot, own, infos, expected):
-    robot.node.start()
-    camera, info = Camera(robot), robot.info()
+def test_hands_and_transforms_are_in_a_frame_that_tf2_takes(harness, own, infos, expected):
+    harness.node.start()
+    camera, info = Camera(harness), harness.info()
     info.header.frame_id = infos
-    heard = robot.heard["/tf"]
-    assert until(lambda: heard and robot.hands(), lambda: camera.send(image(own), info))
-    assert {array.header.frame_id for array in robot.hands()} == {expected}
+    heard = harness.heard["/tf"]
+    assert until(lambda: heard and harness.hands(), lambda: camera.send(image(own), info))
+    assert {array.header.frame_id for array in harness.hands()} == {expected}
     assert {t.header.frame_id for m in heard for t in m.transforms} == {expected}
 
 
-def test_a_guess_is_told_in_the_message_in_diagnostics_and_in_the_covariance(robot):
-    robot.node.start()
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(hands_of(robot)))
-    known = hands_of(robot)[-1]
-    robot.node.set_parameters([Parameter("assumed_horizontal_fov", value=56.0)])
-    uncalibrated = robot.info(k=[0.0] * 9)
+def test_a_guess_is_told_in_the_message_in_diagnostics_and_in_the_covariance(harness):
+    harness.node.start()
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(hands_of(harness)))
+    known = hands_of(harness)[-1]
+    harness.node.set_parameters([Parameter("assumed_horizontal_fov", value=56.0)])
+    uncalibrated = harness.info(k=[0.0] * 9)
 
     def is_guessed() -> bool:
         guess = HandMeshArray.ASSUMED_FIELD_OF_VIEW
-        return any(array.intrinsics_source == guess for array in robot.hands()[-1:])
+        return any(array.intrinsics_source == guess for array in harness.hands()[-1:])
 
-    assert robot.show(HANDS.rgb, uncalibrated, lambda: is_guessed() and bool(hands_of(robot)))
-    array = robot.hands()[-1]
+    assert harness.show(HANDS.rgb, uncalibrated, lambda: is_guessed() and bool(hands_of(harness)))
+    array = harness.hands()[-1]
     assert array.focal_length_sigma > 0.05
-    guessed = hands_of(robot)[-1]
+    guessed = hands_of(harness)[-1]
 
     def along(hand: HandMesh) -> float:
         """Relative standard deviation of the distance."""
@@ -102,28 +102,28 @@ def test_a_guess_is_told_in_the_message_in_diagnostics_and_in_the_covariance(rob
     # Of the distance along the optical axis, so a little less along a ray off it.
     grown = np.sqrt(along(guessed) ** 2 - along(known) ** 2)
     assert grown == pytest.approx(array.focal_length_sigma, rel=0.25)
-    assert robot.show(HANDS.rgb, uncalibrated, robot.diagnosed("assumed_horizontal_fov"))
-    assert robot.diagnosis().level == DiagnosticStatus.WARN
+    assert harness.show(HANDS.rgb, uncalibrated, harness.diagnosed("assumed_horizontal_fov"))
+    assert harness.diagnosis().level == DiagnosticStatus.WARN
 
 
-def hands_of(robot) -> list[HandMesh]:
+def hands_of(harness) -> list[HandMesh]:
     """The right hands of the last message."""
-    meshes = [m for array in robot.hands()[-1:] for m in array.hands]
+    meshes = [m for array in harness.hands()[-1:] for m in array.hands]
     return [m for m in meshes if m.handedness == HandMesh.RIGHT]
 
 
-def test_a_mirrored_camera_has_hands_of_the_right_side_where_its_pixels_are(robot):
-    robot.node.set_parameters([Parameter("mirrored", value=True)])
-    robot.node.start()
+def test_a_mirrored_camera_has_hands_of_the_right_side_where_its_pixels_are(harness):
+    harness.node.set_parameters([Parameter("mirrored", value=True)])
+    harness.node.start()
     k = INTRINSICS.ravel().tolist()
     k[2] = WIDTH - 1 - k[2]
-    assert robot.show(
+    assert harness.show(
         MIRRORED,
-        robot.info(k=k),
-        lambda: len(robot.hands()[-1:]) > 0 and len(robot.hands()[-1].hands) == 2,
+        harness.info(k=k),
+        lambda: len(harness.hands()[-1:]) > 0 and len(harness.hands()[-1].hands) == 2,
     )
-    truth = {int(hand.side): hand for hand in HANDS.hands}
-    for mesh in robot.hands()[-1].hands:
+    truth = {int(hand.handedness): hand for hand in HANDS.hands}
+    for mesh in harness.hands()[-1].hands:
         hand = truth[mesh.handedness]
         assert np.sign(mesh.wrist.pose.position.x) == np.sign(hand.joints[0, 0])
         pixels = np.reshape(mesh.keypoints, (21, 2))
@@ -133,63 +133,65 @@ def test_a_mirrored_camera_has_hands_of_the_right_side_where_its_pixels_are(robo
         assert x_min < expected[:, 0].mean() < x_max
 
 
-def test_a_camera_info_that_was_published_once_is_had(robot):
+def test_a_camera_info_that_was_published_once_is_had(harness):
     latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-    other = rclpy.create_node("static_info", context=robot.node.context)
+    other = rclpy.create_node("static_info", context=harness.node.context)
     publisher = other.create_publisher(CameraInfo, "camera_info", latched)
-    publisher.publish(robot.info())
-    robot.node.start()
-    assert robot.show(HANDS.rgb, None, lambda: bool(robot.hands()))
+    publisher.publish(harness.info())
+    harness.node.start()
+    assert harness.show(HANDS.rgb, None, lambda: bool(harness.hands()))
     other.destroy_node()
 
 
-def test_stamps_since_boot_are_told_with_their_age_and_latency_stays_readable(robot):
-    robot.node.start()
+def test_stamps_since_boot_are_told_with_their_age_and_latency_stays_readable(harness):
+    harness.node.start()
     stamp = Time(sec=51_234)
-    has_latency = robot.diagnosed("latency p50")
-    assert robot.show(HANDS.rgb, robot.info(), has_latency, stamp)
-    assert robot.diagnosed("years old")()
-    assert robot.diagnosis().level == DiagnosticStatus.WARN
-    values = {v.key: v.value for v in robot.diagnosis().values}
+    has_latency = harness.diagnosed("latency p50")
+    assert harness.show(HANDS.rgb, harness.info(), has_latency, stamp)
+    assert harness.diagnosed("years old")()
+    assert harness.diagnosis().level == DiagnosticStatus.WARN
+    values = {v.key: v.value for v in harness.diagnosis().values}
     assert float(values["latency p50 (ms)"]) < 5_000
     assert "counts from when the machine was started" in values["odd: old stamps"]
 
 
-def test_two_cameras_on_one_topic_are_named(robot):
-    robot.node.start()
-    other = rclpy.create_node("second_camera", context=robot.node.context)
-    cameras = [Camera(robot), Camera(robot, other)]
+def test_two_cameras_on_one_topic_are_named(harness):
+    harness.node.start()
+    other = rclpy.create_node("second_camera", context=harness.node.context)
+    cameras = [Camera(harness), Camera(harness, other)]
 
     def send() -> None:
         for camera in cameras:
-            camera.send(image("camera"), robot.info())
+            camera.send(image("camera"), harness.info())
 
-    assert until(robot.diagnosed("/robot and /second_camera send images"), send)
+    assert until(harness.diagnosed("/robot and /second_camera send images"), send)
     other.destroy_node()
 
 
-def test_a_camera_that_stops_is_told_from_one_that_never_sent(robot):
-    robot.node.set_parameters([Parameter("silence_after", value=0.5)])
-    robot.node.start()
-    assert robot.show(None, None, robot.diagnosed("/robot publishes it, but nothing has arrived"))
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
-    assert robot.show(None, None, robot.diagnosed("and then stopped"))
+def test_a_camera_that_stops_is_told_from_one_that_never_sent(harness):
+    harness.node.set_parameters([Parameter("silence_after", value=0.5)])
+    harness.node.start()
+    assert harness.show(
+        None, None, harness.diagnosed("/robot publishes it, but nothing has arrived")
+    )
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
+    assert harness.show(None, None, harness.diagnosed("and then stopped"))
 
 
-def test_what_was_complained_of_is_taken_back_when_it_works(robot, capfd):
-    robot.node.set_parameters([Parameter("silence_after", value=0.2)])
-    robot.node.start()
-    assert robot.show(None, None, lambda: "not working" in capfd.readouterr().err)
-    robot.node.set_parameters([Parameter("silence_after", value=5.0)])
-    assert robot.show(
-        HANDS.rgb, robot.info(), lambda: "over: not working" in capfd.readouterr().err
+def test_what_was_complained_of_is_taken_back_when_it_works(harness, capfd):
+    harness.node.set_parameters([Parameter("silence_after", value=0.2)])
+    harness.node.start()
+    assert harness.show(None, None, lambda: "not working" in capfd.readouterr().err)
+    harness.node.set_parameters([Parameter("silence_after", value=5.0)])
+    assert harness.show(
+        HANDS.rgb, harness.info(), lambda: "over: not working" in capfd.readouterr().err
     )
 
 
-def test_a_camera_info_that_comes_a_little_later_at_the_start_is_no_complaint(robot, capfd):
-    robot.node.start()
-    robot.show(HANDS.rgb, None, robot.diagnosed("dropped: no camera_info"))
-    assert robot.show(HANDS.rgb, robot.info(), lambda: bool(robot.hands()))
+def test_a_camera_info_that_comes_a_little_later_at_the_start_is_no_complaint(harness, capfd):
+    harness.node.start()
+    harness.show(HANDS.rgb, None, harness.diagnosed("dropped: no camera_info"))
+    assert harness.show(HANDS.rgb, harness.info(), lambda: bool(harness.hands()))
     assert "no camera_info" not in capfd.readouterr().err
 
 
@@ -198,7 +200,7 @@ def depth_image(factor: float) -> Image:
     depth = np.full((HEIGHT, WIDTH), 1.5, np.float32)
     for truth in HANDS.hands:
         faces = closed_faces(MODEL.faces)
-        faces = faces if truth.side is Side.RIGHT else mirrored_faces(faces)
+        faces = faces if truth.handedness is Handedness.RIGHT else mirrored_faces(faces)
         raster = rasterize(truth.vertices, faces, INTRINSICS, WIDTH, HEIGHT)
         rows, columns = raster.depth.shape
         window = depth[raster.top : raster.top + rows, raster.left : raster.left + columns]
@@ -216,47 +218,47 @@ def depth_image(factor: float) -> Image:
         (0.0, "depth empty on the hand", "no value where the hand is"),
     ],
 )
-def test_a_depth_image_that_cannot_be_used_is_told_and_counted(robot, factor, subject, words):
-    robot.node.set_parameters([Parameter("use_depth", value=True)])
-    robot.node.start()
-    depths = robot.other.create_publisher(Image, "depth", 1)
-    camera, depth = Camera(robot), depth_image(factor)
+def test_a_depth_image_that_cannot_be_used_is_told_and_counted(harness, factor, subject, words):
+    harness.node.set_parameters([Parameter("use_depth", value=True)])
+    harness.node.start()
+    depths = harness.other.create_publisher(Image, "depth", 1)
+    camera, depth = Camera(harness), depth_image(factor)
 
     def send() -> None:
-        camera.send(image("camera"), robot.info())
+        camera.send(image("camera"), harness.info())
         depth.header.stamp = camera.images_stamp
         depths.publish(depth)
 
-    assert until(robot.diagnosed(f"odd: {subject}"), send)
-    values = {v.key: v.value for v in robot.diagnosis().values}
+    assert until(harness.diagnosed(f"odd: {subject}"), send)
+    values = {v.key: v.value for v in harness.diagnosis().values}
     assert words in values[f"odd: {subject}"]
     assert int(values[f"hands not measured by depth: {subject}"]) > 0
-    assert all(m.scale_source != HandMesh.DEPTH for a in robot.hands() for m in a.hands)
+    assert all(m.scale_source != HandMesh.DEPTH for a in harness.hands() for m in a.hands)
 
 
-def test_depth_that_comes_later_than_any_wait_still_tells_the_size(robot):
-    robot.node.set_parameters(
+def test_depth_that_comes_later_than_any_wait_still_tells_the_size(harness):
+    harness.node.set_parameters(
         [Parameter("use_depth", value=True), Parameter("max_depth_wait", value=0.02)]
     )
-    robot.node.start()
-    depths = robot.other.create_publisher(Image, "depth", 1)
-    camera, depth = Camera(robot), depth_image(1.0)
+    harness.node.start()
+    depths = harness.other.create_publisher(Image, "depth", 1)
+    camera, depth = Camera(harness), depth_image(1.0)
 
     def send() -> None:
-        camera.send(image("camera"), robot.info())
+        camera.send(image("camera"), harness.info())
         time.sleep(0.15)
         depth.header.stamp = camera.images_stamp
         depths.publish(depth)
 
     def is_learnt() -> bool:
-        return any(hand.scale_source == HandMesh.TRACK for hand in hands_of(robot))
+        return any(hand.scale_source == HandMesh.TRACK for hand in hands_of(harness))
 
-    assert until(lambda: is_learnt() and robot.diagnosed("depth comes late")(), send)
-    (truth,) = [hand for hand in HANDS.hands if hand.side is Side.RIGHT]
-    joints = np.asarray(hands_of(robot)[-1].joints).reshape(21, 3)
+    assert until(lambda: is_learnt() and harness.diagnosed("depth comes late")(), send)
+    (truth,) = [hand for hand in HANDS.hands if hand.handedness is Handedness.RIGHT]
+    joints = np.asarray(hands_of(harness)[-1].joints).reshape(21, 3)
     assert abs(joints[:, 2].mean() - truth.joints[:, 2].mean()) < 0.03
 
 
 def test_left_and_right_change_places_in_a_mirror():
     """What the test of mirrored cameras stands on."""
-    assert {hand.side for hand in HANDS.hands} == {Side.LEFT, Side.RIGHT}
+    assert {hand.handedness for hand in HANDS.hands} == {Handedness.LEFT, Handedness.RIGHT}

@@ -8,36 +8,36 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
+from node_harness import EMPTY, HANDS
 from rclpy.parameter import Parameter
-from robot import EMPTY, HANDS
 
 from hamer_ros.msg import HandMesh, HandMeshArray
 
-pytestmark = pytest.mark.usefixtures("nets")
+pytestmark = pytest.mark.usefixtures("models")
 
 
-def see_two_hands(robot) -> None:
-    robot.hands().clear()
+def see_two_hands(harness) -> None:
+    harness.hands().clear()
 
     def seen() -> bool:
-        return sum(len(array.hands) == 2 for array in robot.hands()) >= 4
+        return sum(len(array.hands) == 2 for array in harness.hands()) >= 4
 
-    assert robot.show(HANDS.rgb, robot.info(), seen)
+    assert harness.show(HANDS.rgb, harness.info(), seen)
 
 
-def test_hands_that_vanish_are_predicted_then_lost_once_then_gone(robot):
-    robot.node.set_parameters([Parameter("coast_time", value=0.35)])
-    robot.node.start()
-    see_two_hands(robot)
-    ids = {mesh.track_id for mesh in robot.hands()[-1].hands}
-    robot.hands().clear()
-    robot.heard["/tf"].clear()
+def test_hands_that_vanish_are_predicted_then_lost_once_then_gone(harness):
+    harness.node.set_parameters([Parameter("coast_time", value=0.35)])
+    harness.node.start()
+    see_two_hands(harness)
+    ids = {mesh.track_id for mesh in harness.hands()[-1].hands}
+    harness.hands().clear()
+    harness.heard["/tf"].clear()
 
     def is_over() -> bool:
-        return bool(robot.hands()) and not robot.hands()[-1].hands
+        return bool(harness.hands()) and not harness.hands()[-1].hands
 
-    assert robot.show(EMPTY, robot.info(), is_over)
-    after = [a for a in robot.hands() if not any(m.track_state < 3 for m in a.hands)]
+    assert harness.show(EMPTY, harness.info(), is_over)
+    after = [a for a in harness.hands() if not any(m.track_state < 3 for m in a.hands)]
     for track in ids:
         meshes = [mesh for array in after for mesh in array.hands if mesh.track_id == track]
         assert [m.track_state for m in meshes].count(HandMesh.LOST) == 1
@@ -47,20 +47,20 @@ def test_hands_that_vanish_are_predicted_then_lost_once_then_gone(robot):
         spread = [m.wrist.covariance[0] for m in meshes]
         assert spread == sorted(spread)
         assert spread[-1] > spread[0]
-    stamps = {(t.header.stamp.sec, t.header.stamp.nanosec) for a in robot.heard["/tf"]
+    stamps = {(t.header.stamp.sec, t.header.stamp.nanosec) for a in harness.heard["/tf"]
               for t in a.transforms}  # fmt: skip
     assert not stamps & {(a.header.stamp.sec, a.header.stamp.nanosec) for a in after}
 
 
-def pairs(robot) -> list[tuple[HandMesh, HandMesh]]:
+def pairs(harness) -> list[tuple[HandMesh, HandMesh]]:
     """The same hand in the same image, smoothed and raw."""
     raw = {
         (a.header.stamp.sec, a.header.stamp.nanosec, m.track_id): m
-        for a in robot.heard["/hamer/hands_raw"]
+        for a in harness.heard["/hamer/hands_raw"]
         for m in a.hands
     }
     found = []
-    for array in robot.hands():
+    for array in harness.hands():
         for mesh in array.hands:
             key = (array.header.stamp.sec, array.header.stamp.nanosec, mesh.track_id)
             if key in raw:
@@ -68,41 +68,43 @@ def pairs(robot) -> list[tuple[HandMesh, HandMesh]]:
     return found
 
 
-def differences(robot) -> list[float]:
-    return [float(np.abs(smooth.joints - raw.joints).max()) for smooth, raw in pairs(robot)]
+def differences(harness) -> list[float]:
+    return [float(np.abs(smooth.joints - raw.joints).max()) for smooth, raw in pairs(harness)]
 
 
-def test_raw_hands_stand_beside_smoothed_ones_and_smoothing_goes_off_at_once(robot):
-    robot.listen(HandMeshArray, "/hamer/hands_raw")
-    robot.node.start()
-    see_two_hands(robot)
+def test_raw_hands_stand_beside_smoothed_ones_and_smoothing_goes_off_at_once(harness):
+    harness.listen(HandMeshArray, "/hamer/hands_raw")
+    harness.node.start()
+    see_two_hands(harness)
     # The first fits of a hand are not yet those of the later ones, although the image is the same.
-    assert robot.show(HANDS.rgb, robot.info(), lambda: any(d > 1e-5 for d in differences(robot)))
-    robot.node.set_parameters([Parameter("smoothing", value=False)])
-    see_two_hands(robot)
-    robot.hands().clear()
-    robot.heard["/hamer/hands_raw"].clear()
-    see_two_hands(robot)
-    assert pairs(robot)
-    assert max(differences(robot)) < 1e-5
+    assert harness.show(
+        HANDS.rgb, harness.info(), lambda: any(d > 1e-5 for d in differences(harness))
+    )
+    harness.node.set_parameters([Parameter("smoothing", value=False)])
+    see_two_hands(harness)
+    harness.hands().clear()
+    harness.heard["/hamer/hands_raw"].clear()
+    see_two_hands(harness)
+    assert pairs(harness)
+    assert max(differences(harness)) < 1e-5
 
 
-def test_options_of_the_tracker_that_make_no_sense_are_refused_with_a_reason(robot):
+def test_options_of_the_tracker_that_make_no_sense_are_refused_with_a_reason(harness):
     for name, value in (("min_cutoff", 0.0), ("beta", -1.0), ("coast_time", 1e9)):
-        (result,) = robot.node.set_parameters([Parameter(name, value=value)])
+        (result,) = harness.node.set_parameters([Parameter(name, value=value)])
         assert not result.successful
         assert name in result.reason
 
 
-def test_photographs_share_no_tracks(robot):
-    robot.node.set_parameters([Parameter("photographs", value=True)])
-    robot.node.start()
+def test_photographs_share_no_tracks(harness):
+    harness.node.set_parameters([Parameter("photographs", value=True)])
+    harness.node.start()
 
     def seen() -> bool:
-        return sum(len(array.hands) == 2 for array in robot.hands()) >= 2
+        return sum(len(array.hands) == 2 for array in harness.hands()) >= 2
 
-    assert robot.show(HANDS.rgb, robot.info(), seen)
-    arrays = [array for array in robot.hands() if len(array.hands) == 2]
+    assert harness.show(HANDS.rgb, harness.info(), seen)
+    arrays = [array for array in harness.hands() if len(array.hands) == 2]
     assert {mesh.track_state for array in arrays for mesh in array.hands} == {HandMesh.NEW}
     ids = [mesh.track_id for array in arrays for mesh in array.hands]
     assert len(set(ids)) == len(ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hamer_ros.ros.observations import QUIET_AFTER, Observations
+from hamer_ros.ros.monitoring.observations import QUIET_AFTER, Observations
 
 
 class Log:
@@ -35,14 +35,14 @@ def observations(log: Log) -> Observations:
 
 def test_something_odd_is_said_once_however_often_it_is_seen(observations, log):
     for width in range(5):
-        observations.saw("bad image", f"it is {width} wide")
+        observations.note("bad image", f"it is {width} wide")
     assert log.lines == ["WARN bad image: it is 0 wide"]
 
 
 def test_it_is_present_with_its_last_text_since_when_and_how_often(observations, log):
-    observations.saw("late", "by 3 ms")
+    observations.note("late", "by 3 ms")
     log.now += 2.0
-    observations.saw("late", "by 5 ms")
+    observations.note("late", "by 5 ms")
     (late,) = observations.present()
     assert (late.subject, late.text, late.since, late.last, late.count) == (
         "late",
@@ -54,9 +54,9 @@ def test_it_is_present_with_its_last_text_since_when_and_how_often(observations,
 
 
 def test_what_is_settled_is_taken_back_once(observations, log):
-    observations.saw("no images", "nobody publishes them")
+    observations.note("no images", "nobody publishes them")
     log.now += 4.0
-    observations.saw("no images", "nobody publishes them")
+    observations.note("no images", "nobody publishes them")
     observations.settled("no images")
     observations.settled("no images")
     assert log.lines[1:] == ["INFO over: no images (2 times in 4 s)"]
@@ -64,10 +64,10 @@ def test_what_is_settled_is_taken_back_once(observations, log):
 
 
 def test_what_is_not_seen_for_long_is_over_and_said_anew_when_it_comes_back(observations, log):
-    observations.saw("late", "by 3 ms")
+    observations.note("late", "by 3 ms")
     log.now += QUIET_AFTER + 0.1
     assert observations.present() == ()
-    observations.saw("late", "by 4 ms")
+    observations.note("late", "by 4 ms")
     assert log.lines == [
         "WARN late: by 3 ms",
         "INFO over: late (once in 0 s)",
@@ -76,19 +76,19 @@ def test_what_is_not_seen_for_long_is_over_and_said_anew_when_it_comes_back(obse
 
 
 def test_what_may_mend_itself_is_said_only_when_it_lasts(observations, log):
-    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    observations.note("no camera_info", "none on /camera_info", delay_seconds=3.0)
     log.now += 2.9
-    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    observations.note("no camera_info", "none on /camera_info", delay_seconds=3.0)
     assert log.lines == []
     assert observations.present() == ()
     log.now += 0.2
-    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    observations.note("no camera_info", "none on /camera_info", delay_seconds=3.0)
     assert log.lines == ["WARN no camera_info: none on /camera_info"]
     assert [o.count for o in observations.present()] == [3]
 
 
 def test_what_mended_itself_in_time_is_never_spoken_of(observations, log):
-    observations.saw("no camera_info", "none on /camera_info", patience=3.0)
+    observations.note("no camera_info", "none on /camera_info", delay_seconds=3.0)
     observations.settled("no camera_info")
     assert log.lines == []
 
@@ -96,7 +96,7 @@ def test_what_mended_itself_in_time_is_never_spoken_of(observations, log):
 def test_where_images_come_seldom_an_observation_lasts_from_one_to_the_next(observations, log):
     observations.quiet_after = 45.0
     for _ in range(3):
-        observations.saw("no camera_info", "none", patience=3.0)
+        observations.note("no camera_info", "none", delay_seconds=3.0)
         log.now += 15.0
         observations.present()
     assert log.lines == ["WARN no camera_info: none"]

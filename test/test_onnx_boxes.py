@@ -1,4 +1,4 @@
-"""Boxes from any ONNX net: the letterbox, what outputs mean, suppression, regions and sides."""
+"""Boxes from any ONNX model: the letterbox, what outputs mean, suppression, regions and sides."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ from hamer_ros.detection.box_classes import (
     parse_names,
     person_class,
 )
-from hamer_ros.detection.box_follower import MAX_MISSED, BoxFollower, FollowedBox, match
-from hamer_ros.detection.box_net import BGR_MEAN, BGR_STD, BoxNet
 from hamer_ros.detection.box_outputs import (
     ScoredBoxes,
     Style,
     decode,
     recognise,
 )
-from hamer_ros.detection.boxes import SAME_IOU, FoundBox, distinct_boxes, iou, suppress
+from hamer_ros.detection.box_tracking import MAX_MISSED, BoxFollower, FollowedBox, match
+from hamer_ros.detection.found_boxes import SAME_IOU, FoundBox, distinct_boxes, suppress
 from hamer_ros.detection.letterbox import GREY, Letterbox
-from hamer_ros.detection.onnx_boxes import OnnxDetector, hand_boxes
+from hamer_ros.detection.onnx_box_model import BGR_MEAN, BGR_STD, BoxModel
+from hamer_ros.detection.onnx_detector import OnnxDetector, hand_boxes
 from hamer_ros.errors import ConfigurationError, FileFormatError
-from hamer_ros.hands import Frame, Side
+from hamer_ros.geometry.boxes import iou
+from hamer_ros.hands import Frame, Handedness
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
 FRAME = Frame(IMAGE, 0.0, CAMERA)
-SIDES = {0: Side.LEFT, 1: Side.RIGHT}
+SIDES = {0: Handedness.LEFT, 1: Handedness.RIGHT}
 BOXES = np.array([[100.0, 120, 180, 220], [400.0, 200, 520, 300]])
 """Two hands in IMAGE, pixels."""
 
 
 def write(path, outputs, names=None, size=(320, 320), inputs=None, kind=None):
-    """Write a net that answers every image with the same arrays."""
-    onnx = pytest.importorskip("onnx", reason="writing a net needs onnx")
+    """Write a model that answers every image with the same arrays."""
+    onnx = pytest.importorskip("onnx", reason="writing a model needs onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
     kind = onnx.TensorProto.FLOAT if kind is None else kind
     shape = [1, 3, *size] if inputs is None else inputs
@@ -68,7 +69,7 @@ def centred(boxes):
 
 
 def outputs_of(style, boxes, scores, rows=2100):
-    """What a net of a style says of boxes in its input with the scores (N, C) of their classes."""
+    """What a model of a style says of boxes in its input, scores (N, C) being of classes."""
     if style is Style.WITH_LABELS:
         dets = np.column_stack([boxes, scores.max(axis=1)])[None]
         return [dets.astype(np.float32), scores.argmax(axis=1)[None]]
@@ -199,12 +200,12 @@ def test_other_outputs_are_refused_with_their_shapes(shapes, n_classes):
     ("names", "classes"),
     [
         (("left", "right"), SIDES),
-        (("Right_Hand", "LeftHand"), {0: Side.RIGHT, 1: Side.LEFT}),
-        (("face", "LH", "rh"), {1: Side.LEFT, 2: Side.RIGHT}),
+        (("Right_Hand", "LeftHand"), {0: Handedness.RIGHT, 1: Handedness.LEFT}),
+        (("face", "LH", "rh"), {1: Handedness.LEFT, 2: Handedness.RIGHT}),
         (("person", "hand"), {1: None}),
         (("fist",), {0: None}),
         (("bright",), {0: None}),
-        (("hand", "left-hand"), {0: None, 1: Side.LEFT}),
+        (("hand", "left-hand"), {0: None, 1: Handedness.LEFT}),
     ],
 )
 def test_names_tell_hands_and_sides(names, classes):
@@ -285,46 +286,46 @@ def test_folded_hands_are_two_where_their_sides_are_clear():
 # Regions
 
 
-def regions(follower, *boxes):
-    return [d.region for d in follower.follow(IMAGE, [found(*b) for b in boxes])]
+def detection_ids(follower, *boxes):
+    return [d.detection_id for d in follower.follow(IMAGE, [found(*b) for b in boxes])]
 
 
-def test_a_hand_keeps_its_number_while_it_moves():
+def test_a_hand_keeps_its_id_while_it_moves():
     follower = BoxFollower(DetectorOptions())
     for k in range(10):
         shift = 25 * k
         first, second = [shift, 0, shift + 100, 100], [300 - shift, 200, 400 - shift, 300]
-        # The order in which a net names them says nothing.
+        # The order in which a model names them says nothing.
         detections = follower.follow(IMAGE, [found(first), found(second)][:: 1 if k % 2 else -1])
         if k == 0:
-            first_number = next(d.region for d in detections if d.box[1] == 0)
-        assert {d.region for d in detections} == {1, 2}
-        assert next(d.region for d in detections if d.box[1] == 0) == first_number
+            first_id = next(d.detection_id for d in detections if d.bounding_box[1] == 0)
+        assert {d.detection_id for d in detections} == {1, 2}
+        assert next(d.detection_id for d in detections if d.bounding_box[1] == 0) == first_id
 
 
-def test_a_number_survives_a_gap_and_is_never_used_again():
+def test_an_id_survives_a_gap_and_is_never_used_again():
     follower = BoxFollower(DetectorOptions())
-    assert regions(follower, ([0, 0, 100, 100],)) == [1]
+    assert detection_ids(follower, ([0, 0, 100, 100],)) == [1]
     for _ in range(MAX_MISSED):
-        assert regions(follower) == []
-    assert regions(follower, ([10, 0, 110, 100],)) == [1]
+        assert detection_ids(follower) == []
+    assert detection_ids(follower, ([10, 0, 110, 100],)) == [1]
     for _ in range(MAX_MISSED + 1):
-        assert regions(follower) == []
-    assert regions(follower, ([10, 0, 110, 100],)) == [2]
+        assert detection_ids(follower) == []
+    assert detection_ids(follower, ([10, 0, 110, 100],)) == [2]
     follower.reset()
-    assert regions(follower, ([10, 0, 110, 100],)) == [3]
+    assert detection_ids(follower, ([10, 0, 110, 100],)) == [3]
 
 
 def test_no_more_hands_than_asked_for_and_followed_ones_first():
     follower = BoxFollower(DetectorOptions(max_hands=1))
-    assert regions(follower, ([0, 0, 100, 100], 0.5), ([300, 0, 400, 100], 0.4)) == [1]
-    assert regions(follower, ([0, 0, 100, 100], 0.5), ([300, 0, 400, 100], 0.9)) == [1]
+    assert detection_ids(follower, ([0, 0, 100, 100], 0.5), ([300, 0, 400, 100], 0.4)) == [1]
+    assert detection_ids(follower, ([0, 0, 100, 100], 0.5), ([300, 0, 400, 100], 0.9)) == [1]
 
 
 def test_photographs_have_nothing_to_do_with_one_another():
-    follower = BoxFollower(DetectorOptions(static=True))
-    assert regions(follower, ([0, 0, 100, 100],)) == [1]
-    assert regions(follower, ([0, 0, 100, 100],)) == [2]
+    follower = BoxFollower(DetectorOptions(photographs=True))
+    assert detection_ids(follower, ([0, 0, 100, 100],)) == [1]
+    assert detection_ids(follower, ([0, 0, 100, 100],)) == [2]
 
 
 def test_a_side_seen_wrongly_once_is_outvoted_and_hands_that_cross_do_not_trade():
@@ -332,10 +333,10 @@ def test_a_side_seen_wrongly_once_is_outvoted_and_hands_that_cross_do_not_trade(
     for _ in range(5):
         follower.follow(IMAGE, [found([0, 0, 100, 100], right=0.95)])
     (seen,) = follower.follow(IMAGE, [found([2, 0, 102, 100], right=0.05)])
-    assert (seen.region, seen.side) == (1, Side.RIGHT)
-    assert 0.5 < seen.side_score < 1
+    assert (seen.detection_id, seen.handedness) == (1, Handedness.RIGHT)
+    assert 0.5 < seen.handedness_score < 1
     (seen,) = follower.follow(IMAGE, [found([40, 0, 140, 100], right=0.05)])
-    assert (seen.region, seen.side) == (2, Side.LEFT)
+    assert (seen.detection_id, seen.handedness) == (2, Handedness.LEFT)
 
 
 @given(corners.map(lambda b: b[:6]), corners.map(lambda b: b[:6]))
@@ -346,7 +347,7 @@ def test_matches_are_one_to_one_and_overlap(a, b):
     pairs = match(hands, boxes)
     assert len(set(pairs.values())) == len(pairs)
     for i, j in pairs.items():
-        assert naive_iou(hands[i].found.box, boxes[j].box) > 0.2
+        assert naive_iou(hands[i].found.bounding_box, boxes[j].bounding_box) > 0.2
 
 
 def test_a_side_that_nobody_tells_is_looked_at_until_it_is_clear():
@@ -360,52 +361,54 @@ def test_a_side_that_nobody_tells_is_looked_at_until_it_is_clear():
     follower = BoxFollower(DetectorOptions(), look)
     for _ in range(30):
         (seen,) = follower.follow(IMAGE, [found([0, 0, 100, 100])])
-    assert seen.side is Side.LEFT
+    assert seen.handedness is Handedness.LEFT
     assert 4 <= len(looked) <= 8
     (seen,) = BoxFollower(DetectorOptions()).follow(IMAGE, [found([0, 0, 100, 100])])
-    assert seen.side_score == 0.5
+    assert seen.handedness_score == 0.5
 
 
-# The net and the detector
+# The model and the detector
 
 
 @pytest.mark.parametrize("style", Style)
-def test_a_net_of_every_style_finds_two_hands(tmp_path, style):
+def test_a_model_of_every_style_finds_two_hands(tmp_path, style):
     scores = np.array([[0.8, 0.0], [0.0, 0.6]])
     outputs = outputs_of(style, in_input(BOXES), scores)
     path = write(tmp_path / "hands.onnx", outputs, {0: "left", 1: "right"})
-    detector = make_detector("onnx", DetectorOptions(model=str(path)))
+    detector = make_detector("onnx", DetectorOptions(detector_model=path))
     for _ in range(2):
         left, right = detector.detect(FRAME)
-        np.testing.assert_allclose([left.box, right.box], BOXES, atol=1e-3)
-        assert (left.side, right.side) == (Side.LEFT, Side.RIGHT)
-        assert (left.region, right.region) == (1, 2)
+        np.testing.assert_allclose([left.bounding_box, right.bounding_box], BOXES, atol=1e-3)
+        assert (left.handedness, right.handedness) == (Handedness.LEFT, Handedness.RIGHT)
+        assert (left.detection_id, right.detection_id) == (1, 2)
         assert (left.score, right.score) == pytest.approx((0.8, 0.6))
     detector.reset()
-    assert [d.region for d in detector.detect(FRAME)] == [3, 4]
+    assert [d.detection_id for d in detector.detect(FRAME)] == [3, 4]
 
 
 def test_classes_given_by_the_user_come_before_those_of_the_file(tmp_path):
     outputs = outputs_of(Style.COLUMNS, in_input(BOXES), np.array([[0.8, 0], [0, 0.6]]))
     path = write(tmp_path / "hands.onnx", outputs, {0: "left", 1: "right"})
-    options = DetectorOptions(model=str(path), classes=("right", "left"), min_score=0.7)
+    options = DetectorOptions(
+        detector_model=path, detector_classes=("right", "left"), min_score=0.7
+    )
     (seen,) = OnnxDetector.load(options).detect(FRAME)
-    assert seen.side is Side.RIGHT
+    assert seen.handedness is Handedness.RIGHT
 
 
-def test_the_side_is_looked_at_where_there_is_one_class(tmp_path, nets):
+def test_the_side_is_looked_at_where_there_is_one_class(tmp_path, models):
     outputs = outputs_of(Style.COLUMNS, in_input(BOXES), np.array([[0.8], [0.6]]))
     path = write(tmp_path / "hands.onnx", outputs)
     # There is no hand in the noise: the side stays open, the boxes are passed on.
-    seen = OnnxDetector.load(DetectorOptions(model=str(path))).detect(FRAME)
+    seen = OnnxDetector.load(DetectorOptions(detector_model=path)).detect(FRAME)
     assert len(seen) == 2
-    assert all(0.5 <= detection.side_score < 1 for detection in seen)
+    assert all(0.5 <= detection.handedness_score < 1 for detection in seen)
 
 
 @pytest.mark.parametrize("labelled", [False, True])
 def test_the_input_is_normalised_as_its_style_wants(tmp_path, labelled):
-    """The net tells as scores what it sees on the mean of each channel."""
-    onnx = pytest.importorskip("onnx", reason="writing a net needs onnx")
+    """The model tells as scores what it sees on the mean of each channel."""
+    onnx = pytest.importorskip("onnx", reason="writing a model needs onnx")
     helper = onnx.helper
     boxes = np.tile(np.float32([5, 5, 2, 2]).reshape(1, 4, 1), (1, 1, 9))
     nodes = [helper.make_node("ReduceMean", ["images"], ["mean"], axes=[2, 3], keepdims=1)]
@@ -439,10 +442,10 @@ def test_the_input_is_normalised_as_its_style_wants(tmp_path, labelled):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     onnx.save(model, str(tmp_path / "means.onnx"))
-    net = BoxNet(tmp_path / "means.onnx", ("r", "g", "b"))
+    model = BoxModel(tmp_path / "means.onnx", ("r", "g", "b"))
     rgb = np.empty((200, 200, 3), np.uint8)
     rgb[:] = 200, 100, 50
-    scores = net(rgb).scores.max(axis=0)
+    scores = model(rgb).scores.max(axis=0)
     if labelled:
         # A score below 0 never beats the 0 of the other classes.
         expected = np.maximum((np.array([50, 100, 200]) - BGR_MEAN) / BGR_STD, 0)
@@ -451,16 +454,16 @@ def test_the_input_is_normalised_as_its_style_wants(tmp_path, labelled):
     np.testing.assert_allclose(scores, expected, atol=2e-3)
 
 
-def test_what_is_no_net_of_hands_is_refused_by_name(tmp_path):
+def test_what_is_no_model_of_hands_is_refused_by_name(tmp_path):
     with pytest.raises(ValueError, match="'onnx' needs the path"):
         make_detector("onnx")
     with pytest.raises(FileNotFoundError, match=r"none\.onnx: no such file"):
-        make_detector("onnx", DetectorOptions(model=str(tmp_path / "none.onnx")))
+        make_detector("onnx", DetectorOptions(detector_model=tmp_path / "none.onnx"))
 
     def refused(match, *arguments, **rest):
-        path = write(tmp_path / "net.onnx", *arguments, **rest)
-        with pytest.raises((ConfigurationError, FileFormatError), match=rf"net\.onnx: {match}"):
-            make_detector("onnx", DetectorOptions(model=str(path)))
+        path = write(tmp_path / "model.onnx", *arguments, **rest)
+        with pytest.raises((ConfigurationError, FileFormatError), match=rf"model\.onnx: {match}"):
+            make_detector("onnx", DetectorOptions(detector_model=path))
 
     refused(r"the outputs are float32 \(1, 1000\); understood", [np.zeros((1, 1000), np.float32)])
     coco = np.zeros((1, 84, 2100), np.float32)

@@ -17,10 +17,10 @@ from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
 from std_msgs.msg import Header
 
 from hamer_ros.demo.processes import free_domain
-from hamer_ros.hands import IntrinsicsSource, TrackedHand, TrackState
-from hamer_ros.ros.frame_reader import ReadFrame
-from hamer_ros.ros.outputs import Outputs
-from hamer_ros.ros.parameters import Parameters
+from hamer_ros.hands import Frame, IntrinsicsSource, TrackedHand, TrackState
+from hamer_ros.ros.input.frame_reader import ReadFrame
+from hamer_ros.ros.output.publishers import HandPublishers
+from hamer_ros.ros.parameters.table import Parameters
 
 
 @pytest.fixture
@@ -34,21 +34,20 @@ def published(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def outputs() -> Iterator[Outputs]:
+def outputs() -> Iterator[HandPublishers]:
     context = Context()
     rclpy.init(context=context, domain_id=free_domain("0"))
     node = LifecycleNode("hamer", context=context)
-    outputs = Outputs(node, MODEL, "landmarks", "")
+    outputs = HandPublishers(node, MODEL, "landmarks", "")
     yield outputs
     outputs.close()
     node.destroy_node()
     rclpy.try_shutdown(context=context)
 
 
-def publish(outputs: Outputs, *hands: TrackedHand) -> None:
-    picture = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
-    source = IntrinsicsSource.CAMERA_INFO
-    read = ReadFrame(picture, CAMERA, None, None, Header(), source, is_mirrored=False)
+def publish(outputs: HandPublishers, *hands: TrackedHand) -> None:
+    frame = Frame(np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8), 0.0, CAMERA)
+    read = ReadFrame(frame, Header(), IntrinsicsSource.CAMERA_INFO, is_mirrored=False)
     outputs.publish(hands, read, 0.0, Parameters())
 
 

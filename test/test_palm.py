@@ -1,4 +1,4 @@
-"""The palm detector around its net: anchors, decoding, merging."""
+"""The palm detector around its model: anchors, decoding, merging."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamer_ros.detection.crop import Region
-from hamer_ros.detection.palm import Palm, anchors, decode, find_palms, iou, merge_palms
+from hamer_ros.detection.palm_model import Palm, anchors, decode, find_palms, merge_palms
+from hamer_ros.detection.roi import Roi
+from hamer_ros.geometry.boxes import square_iou
 
 N_ANCHORS = 2016
-WINDOW = Region(100, 80, 192)
+WINDOW = Roi(100, 80, 192)
 
 
 def palm(x, y, size, score):
@@ -19,8 +20,8 @@ def palm(x, y, size, score):
     return Palm(center, size, center + size * np.linspace(-0.4, 0.4, 14).reshape(7, 2), score)
 
 
-def net_output(palms):
-    """What a net says that sees the given anchors: {anchor: (18 numbers, log odds)}."""
+def model_output(palms):
+    """What a model says that sees the given anchors: {anchor: (18 numbers, log odds)}."""
     boxes = np.zeros((N_ANCHORS, 18), np.float32)
     logits = np.full(N_ANCHORS, -10, np.float32)
     for anchor, (values, logit) in palms.items():
@@ -40,7 +41,7 @@ def test_decoding_one_anchor_by_hand():
     # Anchor 1160 is in the second cell of the coarse grid: (1.5, 0.5) / 12 of 192 pixels.
     anchor = np.array([24, 8])
     values = [3, -4, 30, 20, *([5, 6] * 7)]
-    (found,) = decode(*net_output({1160: (values, 0.0)}), WINDOW, 0.3)
+    (found,) = decode(*model_output({1160: (values, 0.0)}), WINDOW, 0.3)
     corner = np.array([100, 80]) - 96
     np.testing.assert_allclose(found.center, corner + anchor + [3, -4], atol=1e-4)
     np.testing.assert_allclose(
@@ -52,9 +53,9 @@ def test_decoding_one_anchor_by_hand():
 
 def test_decoding_in_a_turned_window_turns_the_palm():
     values = [10, 0, 30, 30, *([0, -20] * 7)]
-    output = net_output({0: (values, 4.0)})
+    output = model_output({0: (values, 4.0)})
     (upright,) = decode(*output, WINDOW, 0.3)
-    (turned,) = decode(*output, Region(100, 80, 192, np.pi / 2), 0.3)
+    (turned,) = decode(*output, Roi(100, 80, 192, np.pi / 2), 0.3)
     for a, b in ((upright.center, turned.center), (upright.keypoints, turned.keypoints)):
         x, y = (a - [100, 80]).T
         np.testing.assert_allclose((b - [100, 80]).T, [-y, x], atol=1e-6)
@@ -69,24 +70,25 @@ def test_exactly_the_anchors_above_the_threshold_are_decoded(seed, threshold):
 
 
 def test_palms_outside_the_image_are_mirages_of_its_mirrored_edge():
-    def net(value):
+    def model(value):
         assert value.shape == (1, 192, 192, 3)
         assert value.max() <= 1
         square = [0, 0, 40, 40, *([0, 0] * 7)]
-        boxes, logits = net_output({1152: (square, 5.0), 1152 + 6 * 78: (square, 5.0)})
+        boxes, logits = model_output({1152: (square, 5.0), 1152 + 6 * 78: (square, 5.0)})
         return [boxes[None], logits[None, :, None]]
 
     image = np.full((100, 100, 3), 200, np.uint8)
-    wide = Region(49.5, 49.5, 300)
+    wide = Roi(49.5, 49.5, 300)
     # The first anchor is in the corner of the window, far out; the second is near its centre.
-    (found,) = find_palms(net, image, wide, 0.5)
+    (found,) = find_palms(model, image, wide, 0.5)
     np.testing.assert_allclose(found.center, [62, 62], atol=0.1)
 
 
 def test_iou_of_shifted_squares():
-    first = palm(0, 0, 10, 1)
-    others = [first, palm(5, 0, 10, 1), palm(5, 5, 10, 1), palm(10, 0, 10, 1), palm(0, 0, 5, 1)]
-    np.testing.assert_allclose(iou(first, others), [1, 50 / 150, 25 / 175, 0, 0.25])
+    centers = np.array([[0, 0], [5, 0], [5, 5], [10, 0], [0, 0]], float)
+    sizes = np.array([10, 10, 10, 10, 5], float)
+    overlaps = square_iou(centers[0], 10, centers, sizes)
+    np.testing.assert_allclose(overlaps, [1, 50 / 150, 25 / 175, 0, 0.25])
 
 
 def test_merging_weighs_by_score_and_keeps_the_best_score():

@@ -17,10 +17,12 @@ from rclpy.parameter import Parameter
 from rclpy.qos import HistoryPolicy, ReliabilityPolicy
 
 from hamer_ros.demo.processes import free_domain
-from hamer_ros.ros import parameters, qos_overrides
+from hamer_ros.ros.monitoring.observations import Observations
 from hamer_ros.ros.node import HamerNode
-from hamer_ros.ros.observations import Observations
-from hamer_ros.ros.parameter_remarks import ParameterRemarks
+from hamer_ros.ros.parameters import declare as parameters
+from hamer_ros.ros.parameters import qos_overrides
+from hamer_ros.ros.parameters.remarks import ParameterRemarks
+from hamer_ros.ros.parameters.table import Parameters
 
 
 class Log:
@@ -59,7 +61,7 @@ def node_with() -> Iterator[Callable[..., Node]]:
 
 
 def told(remarks: ParameterRemarks, observations: Observations, in_use=None) -> dict[str, str]:
-    remarks.look(in_use)
+    remarks.update(in_use)
     return {o.subject: o.text for o in observations.present()}
 
 
@@ -154,9 +156,9 @@ def test_every_value_of_a_policy_can_be_overridden(policy, values):
         assert qos_overrides.problem(override) is None
 
 
-@pytest.mark.usefixtures("nets")
+@pytest.mark.usefixtures("models")
 @pytest.mark.parametrize(
-    "transport", parameters.Parameters.__dataclass_fields__["image_transport"].metadata["choices"]
+    "transport", Parameters.__dataclass_fields__["image_transport"].metadata["choices"]
 )
 def test_every_override_that_the_node_declares_is_known(transport):
     if transport == "ffmpeg":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from std_msgs.msg import Empty
 
 from hamer_ros.demo.processes import free_domain
-from hamer_ros.ros import parameters
+from hamer_ros.inference.device import Device
+from hamer_ros.ros.parameters import declare as parameters
+from hamer_ros.ros.parameters.document import table_text
+from hamer_ros.ros.parameters.table import Parameters
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,27 +42,67 @@ def node() -> Iterator[Node]:
 
 def test_the_yaml_file_repeats_the_defaults():
     content = yaml.safe_load((ROOT / "config" / "hamer.yaml").read_text())
-    assert content["/**"]["ros__parameters"] == dataclasses.asdict(parameters.Parameters())
+    assert content["/**"]["ros__parameters"] == {
+        field.name: field.metadata["default"] for field in dataclasses.fields(Parameters)
+    }
 
 
-def test_the_readme_names_every_parameter():
-    readme = (ROOT / "README.md").read_text()
-    missing = [
-        f.name for f in dataclasses.fields(parameters.Parameters) if f"`{f.name}`" not in readme
+def test_the_comments_of_the_yaml_file_tell_what_is_live_the_choices_and_the_range():
+    text = (ROOT / "config" / "hamer.yaml").read_text()
+    blocks = re.findall(r"((?:^    # .*\n)+)    (\w+):", text, re.MULTILINE)
+    comments = {name: " ".join(comment.replace("    # ", "").split()) for comment, name in blocks}
+    for field in dataclasses.fields(Parameters):
+        meta, comment = field.metadata, comments[field.name]
+        assert comment.startswith("* ") is meta["live"], field.name
+        assert [choice for choice in meta["choices"] if choice not in comment] == []
+        if meta["limits"] is not None:
+            low, high = meta["limits"]
+            assert f"({low:g} to {high:g})" in comment, field.name
+
+
+def test_the_documentation_has_the_table_of_parameters():
+    page = (ROOT / "docs" / "parameters.md").read_text()
+    assert table_text() in page
+    assert page.count("| parameter |") == 1
+
+
+def test_the_table_has_a_row_for_every_parameter_with_its_default_its_range_and_a_star_if_live():
+    rows = table_text().splitlines()[2:]
+    assert [re.match(r"\| `(\w+)`", row)[1] for row in rows] == [
+        field.name for field in dataclasses.fields(Parameters)
     ]
-    assert missing == []
+    assert "| `coast_time` * | `1.0` | 0 to 10 seconds | How long a hand " in table_text()
+    assert "| `max_hands` | `4` | 1 to 16 | No more hands " in table_text()
+    assert '| `mano` | `""` |  | MANO\'s right hand' in table_text()
+    assert "| `rectified` * | `false` | `true`, `false` | Whether" in table_text()
+    assert "| `depth_transport` | `auto` | `auto`, `raw`, `compressedDepth` |" in table_text()
+
+
+def test_only_counts_and_probabilities_are_without_a_unit():
+    unitless = {
+        field.name
+        for field in dataclasses.fields(Parameters)
+        if field.metadata["limits"] is not None and not field.metadata["unit"]
+    }
+    assert unitless == {"max_hands", "min_score", "min_presence"}
+
+
+def test_the_unit_of_a_parameter_is_in_its_description(node):
+    assert node.describe_parameter("coast_time").description.endswith(" Unit: seconds.")
+    assert "Unit" not in node.describe_parameter("max_hands").description
 
 
 def test_every_parameter_is_described_and_every_number_ranged(node):
-    for field in dataclasses.fields(parameters.Parameters):
+    for field in dataclasses.fields(Parameters):
         descriptor = node.describe_parameter(field.name)
         assert len(descriptor.description) > 20
-        if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
+        default = field.metadata["default"]
+        if isinstance(default, (int, float)) and not isinstance(default, bool):
             assert descriptor.integer_range or descriptor.floating_point_range
 
 
 def test_the_defaults_are_read_back(node):
-    assert parameters.read(node) == parameters.Parameters()
+    assert parameters.read(node) == Parameters()
 
 
 @pytest.mark.parametrize(
@@ -77,6 +121,27 @@ def test_an_unknown_choice_is_refused_with_those_there_are(node):
     assert result.reason == "estimator is 'magic'; known are: landmarks, hamer, ensemble"
 
 
+def test_a_choice_that_was_renamed_is_refused_with_its_new_name(node):
+    (result,) = node.set_parameters([Parameter("detector", value="given")])
+    assert not result.successful
+    assert result.reason == "detector 'given' is called 'external' now"
+
+
+def test_paths_devices_and_lists_are_resolved(node):
+    node.set_parameters(
+        [
+            Parameter("checkpoint", value="~/_DATA"),
+            Parameter("device", value="cuda:1"),
+            Parameter("detector_classes", value="left, right"),
+        ]
+    )
+    found = parameters.read(node)
+    assert found.checkpoint == Path.home() / "_DATA"
+    assert found.device == Device("cuda", 1)
+    assert found.detector_classes == ("left", "right")
+    assert found.hamer.checkpoint == found.detection.vitpose == found.checkpoint
+
+
 @pytest.mark.parametrize(("length", "good"), [(0.0, True), (0.19, True), (0.01, False)])
 def test_a_hand_is_as_long_as_a_hand_or_unknown(node, length, good):
     (result,) = node.set_parameters([Parameter("hand_length", value=length)])
@@ -92,7 +157,7 @@ def test_devices(node, value, good):
 
 
 def test_only_live_parameters_change_what_is_in_use():
-    in_use = parameters.Parameters()
+    in_use = Parameters()
     changed = [Parameter("publish_tf", value=False), Parameter("max_hands", value=2)]
     after = parameters.with_live(in_use, changed)
     assert after == dataclasses.replace(in_use, publish_tf=False)
@@ -129,7 +194,7 @@ def test_a_person_has_a_name(node):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_no_parameter_is_something_that_is_no_number(node, value):
-    for field in dataclasses.fields(parameters.Parameters):
+    for field in dataclasses.fields(Parameters):
         if isinstance(field.default, float):
             (result,) = node.set_parameters([Parameter(field.name, value=value)])
             assert not result.successful
@@ -137,7 +202,7 @@ def test_no_parameter_is_something_that_is_no_number(node, value):
 
 def test_all_that_was_dumped_can_be_loaded_again(node):
     names = ["use_sim_time", "start_type_description_service"]
-    names += [field.name for field in dataclasses.fields(parameters.Parameters)]
+    names += [field.name for field in dataclasses.fields(Parameters)]
     node.create_subscription(
         Empty,
         "image",

@@ -15,8 +15,9 @@ from rclpy.context import Context
 from rclpy.parameter import Parameter
 
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
-from hamer_ros.ros import node, params_file
-from hamer_ros.ros.arguments import try_arguments
+from hamer_ros.ros import main as program
+from hamer_ros.ros.parameters import params_file
+from hamer_ros.ros.parameters.ros_arguments import try_arguments
 
 ROOT = Path(__file__).parents[1]
 LAYOUT = "values stand below a node's name and ros__parameters, as in config/hamer.yaml"
@@ -145,9 +146,9 @@ def test_arguments_that_rcl_cannot_read_are_named(arguments, words):
 
 def test_the_node_ends_with_a_line_and_no_traceback(tmp_path, capfd):
     path = written(tmp_path, "[")
-    assert node.main(["hamer_node", "--ros-args", "--params-file", str(path)]) == 2
-    assert node.main(["hamer_node", "--ros-args", "--params-file", "nowhere.yaml"]) == 2
-    assert node.main(["hamer_node", "--ros-args", "--bogus"]) == 2
+    assert program.main(["hamer_node", "--ros-args", "--params-file", str(path)]) == 2
+    assert program.main(["hamer_node", "--ros-args", "--params-file", "nowhere.yaml"]) == 2
+    assert program.main(["hamer_node", "--ros-args", "--bogus"]) == 2
     lines = capfd.readouterr().err.splitlines()
     assert [line.split(" ")[0] for line in lines] == ["hamer_node:"] * 3
     assert f"{path}, line 1" in lines[0]

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, hand_at
 
-from hamer_ros.bench.placement_clip import measure_honesty
-from hamer_ros.camera import CameraModel
-from hamer_ros.evaluation import mpjpe, pa_mpjpe
-from hamer_ros.hands import Frame, Side, TrackState
-from hamer_ros.pipeline import STAGES, HandPipeline
+from bench.placement_clip import measure_consistency
+from hamer_ros.camera.model import CameraModel
+from hamer_ros.geometry.alignment import mpjpe, pa_mpjpe
+from hamer_ros.geometry.rotations import exp_so3
+from hamer_ros.hands import Frame, Handedness, TrackState
+from hamer_ros.pipeline import STEPS, HandPipeline
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH, clip_frame
-from hamer_ros.rotations import exp_so3
 from hamer_ros.tracking import TrackerOptions
 
 
 class OneHand:
-    """A detector and recoverer that always see the same hand."""
+    """A detector and estimator that always see the same hand."""
 
     name = "one"
     model = MODEL
@@ -33,7 +33,7 @@ class OneHand:
     def detect(self, frame: Frame):
         return [self.hand.detection]
 
-    def recover(self, frame: Frame, detections):
+    def estimate(self, frame: Frame, detections):
         return [self.hand for _ in detections]
 
     def reset(self) -> None:
@@ -43,21 +43,21 @@ class OneHand:
 BLACK = np.zeros((480, 640, 3), np.uint8)
 
 
-def test_a_hand_goes_through_all_stages():
-    stages = OneHand()
-    result = HandPipeline(CAMERA, stages, stages).process(BLACK, 0.0)
+def test_a_hand_goes_through_all_steps():
+    steps = OneHand()
+    result = HandPipeline(steps, steps).process(Frame(BLACK, 0.0, CAMERA))
     (hand,) = result.hands
     # Up to scale, which an average of people decides.
     way = hand.placed.translation / hand.placed.scale
     np.testing.assert_allclose(way, [0.05, 0.0, 0.6], atol=1e-5)
-    assert tuple(result.seconds) == STAGES
+    assert tuple(result.seconds) == STEPS
     assert all(seconds >= 0 for seconds in result.seconds.values())
 
 
 def test_a_hand_without_a_place_is_counted():
-    stages = OneHand()
-    stages.hand.keypoints[:] = np.nan
-    result = HandPipeline(CAMERA, stages, stages).process(BLACK, 0.0)
+    steps = OneHand()
+    steps.hand.keypoints[:] = np.nan
+    result = HandPipeline(steps, steps).process(Frame(BLACK, 0.0, CAMERA))
     assert result.hands == ()
     assert result.unplaced == ("fewer than 6 keypoints",)
 
@@ -66,126 +66,128 @@ def test_a_hand_without_a_place_is_counted():
     "image", [np.zeros((480, 641, 3), np.uint8), BLACK.astype(float), BLACK[..., 0]]
 )
 def test_an_image_that_the_camera_did_not_take_is_refused(image):
-    stages = OneHand()
     with pytest.raises(ValueError, match=r"intrinsics are for uint8 \(480, 640, 3\)"):
-        HandPipeline(CAMERA, stages, stages).process(image, 0.0)
+        Frame(image, 0.0, CAMERA)
 
 
 def test_time_that_runs_backwards_resets_everything():
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
-    (before,) = pipeline.process(BLACK, 10.0).hands
-    (after,) = pipeline.process(BLACK, 2.0).hands
-    assert stages.resets == 2  # as detector and as recoverer
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
+    (before,) = pipeline.process(Frame(BLACK, 10.0, CAMERA)).hands
+    (after,) = pipeline.process(Frame(BLACK, 2.0, CAMERA)).hands
+    assert steps.resets == 2  # as detector and as estimator
     assert after.track_id != before.track_id
 
 
 def test_an_image_that_comes_a_little_late_resets_nothing():
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
-    (before,) = pipeline.process(BLACK, 10.0).hands
-    (after,) = pipeline.process(BLACK, 9.9).hands
-    assert stages.resets == 0
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
+    (before,) = pipeline.process(Frame(BLACK, 10.0, CAMERA)).hands
+    (after,) = pipeline.process(Frame(BLACK, 9.9, CAMERA)).hands
+    assert steps.resets == 0
     assert after.track_id == before.track_id
     assert after.state is TrackState.TRACKED
 
 
 def test_the_tracker_takes_options_while_it_runs():
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
     pipeline.tracker.options = TrackerOptions(coast_time=0.0)
-    pipeline.process(BLACK, 0.0)
-    pipeline.process(BLACK, 0.1)
-    stages.hand.keypoints[:] = np.nan
-    (lost,) = pipeline.process(BLACK, 0.2).hands
+    pipeline.process(Frame(BLACK, 0.0, CAMERA))
+    pipeline.process(Frame(BLACK, 0.1, CAMERA))
+    steps.hand.keypoints[:] = np.nan
+    (lost,) = pipeline.process(Frame(BLACK, 0.2, CAMERA)).hands
     assert lost.state is TrackState.LOST
     assert lost.raw is None
 
 
 def test_another_image_size_resets_but_another_focal_length_does_not():
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
-    pipeline.camera = CameraModel(640, 480, 700.0, 700.0, 320.0, 240.0)
-    assert stages.resets == 0
-    pipeline.camera = CameraModel(320, 240, 300.0, 300.0, 160.0, 120.0)
-    assert stages.resets == 2
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
+    pipeline.process(Frame(BLACK, 0.0, CAMERA))
+    longer = CameraModel(640, 480, 700.0, 700.0, 320.0, 240.0)
+    pipeline.process(Frame(BLACK, 0.1, longer))
+    assert steps.resets == 0
+    smaller = CameraModel(320, 240, 300.0, 300.0, 160.0, 120.0)
+    pipeline.process(Frame(BLACK[:240, :320], 0.2, smaller))
+    assert steps.resets == 2
 
 
-@pytest.mark.usefixtures("nets")
+@pytest.mark.usefixtures("models")
 def test_a_rendered_left_and_right_hand_are_found_where_they_are():
     camera = CameraModel(
         WIDTH, HEIGHT, INTRINSICS[0, 0], INTRINSICS[1, 1], INTRINSICS[0, 2], INTRINSICS[1, 2]
     )
     frame = clip_frame(MODEL, 0)
-    result = HandPipeline(camera).process(frame.rgb, 0.0)
-    found = {hand.placed.hand.side: hand.placed for hand in result.hands}
-    assert set(found) == {Side.LEFT, Side.RIGHT}
+    result = HandPipeline().process(Frame(frame.rgb, 0.0, camera))
+    found = {hand.placed.hand.handedness: hand.placed for hand in result.hands}
+    assert set(found) == {Handedness.LEFT, Handedness.RIGHT}
     for truth in frame.hands:
-        assert pa_mpjpe(found[truth.side].joints, truth.joints) < 0.010
-        assert mpjpe(found[truth.side].joints, truth.joints) < 0.10
+        assert pa_mpjpe(found[truth.handedness].joints, truth.joints) < 0.010
+        assert mpjpe(found[truth.handedness].joints, truth.joints) < 0.10
 
 
 def test_a_hand_with_a_number_that_is_not_finite_is_counted_and_left_out():
-    stage = OneHand()
-    stage.hand = dataclasses.replace(stage.hand, betas=np.full(10, np.nan))
-    result = HandPipeline(CAMERA, stage, stage).process(BLACK, 0.0)
+    step = OneHand()
+    step.hand = dataclasses.replace(step.hand, betas=np.full(10, np.nan))
+    result = HandPipeline(step, step).process(Frame(BLACK, 0.0, CAMERA))
     assert result.hands == ()
     assert result.unplaced == ("not finite",)
 
 
 def test_a_camera_that_stamps_all_images_alike_does_not_gather_hands():
     """A hand is seen in one image only, time and again: each is gone in the next."""
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
     states = []
     for k in range(40):
         place = np.array([0.1 * (k % 4) - 0.15, 0.0, 0.6])
         moved = hand_at(exp_so3(np.array([0.3, 0.1, 0.9])), place)
-        detection = dataclasses.replace(moved.detection, region=k)
-        stages.hand = dataclasses.replace(moved, detection=detection)
-        stages.detect = (lambda _: []) if k % 2 else (lambda _: [stages.hand.detection])
-        result = pipeline.process(BLACK, 7.0)
+        detection = dataclasses.replace(moved.detection, detection_id=k)
+        steps.hand = dataclasses.replace(moved, detection=detection)
+        steps.detect = (lambda _: []) if k % 2 else (lambda _: [steps.hand.detection])
+        result = pipeline.process(Frame(BLACK, 7.0, CAMERA))
         states.append([tracked.state for tracked in result.hands])
     assert states == 20 * [[TrackState.NEW], [TrackState.LOST]]
     assert len(pipeline.placer._sizes) <= 20
-    assert pipeline.process(BLACK, 8.0).stamp == 8.0
+    assert pipeline.process(Frame(BLACK, 8.0, CAMERA)).stamp == 8.0
 
 
-@pytest.mark.parametrize("name", ["keypoint_scores", "score", "side_score"])
+@pytest.mark.parametrize("name", ["keypoint_scores", "score", "handedness_score"])
 def test_scores_are_numbers_too(name):
-    stages = OneHand()
+    steps = OneHand()
     if name == "keypoint_scores":
-        stages.hand.keypoint_scores[3] = np.nan
+        steps.hand.keypoint_scores[3] = np.nan
     else:
-        detection = dataclasses.replace(stages.hand.detection, **{name: math.nan})
-        stages.hand = dataclasses.replace(stages.hand, detection=detection)
-    result = HandPipeline(CAMERA, stages, stages).process(BLACK, 0.0)
+        detection = dataclasses.replace(steps.hand.detection, **{name: math.nan})
+        steps.hand = dataclasses.replace(steps.hand, detection=detection)
+    result = HandPipeline(steps, steps).process(Frame(BLACK, 0.0, CAMERA))
     assert result.hands == ()
     assert len(result.unplaced) == 1
 
 
 def test_a_depth_image_that_gives_no_size_is_remarked_on():
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
-    assert pipeline.process(BLACK, 0.0).remarks == ()
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
+    assert pipeline.process(Frame(BLACK, 0.0, CAMERA)).remarks == ()
     empty = np.zeros((480, 640), np.float32)
-    ((subject, _),) = pipeline.process(BLACK, 0.1, empty).remarks
+    ((subject, _),) = pipeline.process(Frame(BLACK, 0.1, CAMERA, empty)).remarks
     assert subject == "depth empty on the hand"
 
 
 def test_a_depth_image_may_come_after_its_image():
-    stages = OneHand()
-    pipeline = HandPipeline(CAMERA, stages, stages)
-    result = pipeline.process(BLACK, 0.0)
+    steps = OneHand()
+    pipeline = HandPipeline(steps, steps)
+    result = pipeline.process(Frame(BLACK, 0.0, CAMERA))
     ((subject, _),) = pipeline.learn_size(result.stamp, np.full((480, 640), 6.0, np.float32))
     assert subject == "depth disagrees with the hand"
     with pytest.raises(ValueError, match=r"depth is \(240, 320\); the intrinsics are for"):
         pipeline.learn_size(result.stamp, np.zeros((240, 320), np.float32))
 
 
-@pytest.mark.usefixtures("nets")
+@pytest.mark.usefixtures("models")
 def test_the_covariance_holds_the_errors_of_rendered_hands():
-    figures = {record.name: record.value for record in measure_honesty(frames=30)}
+    figures = {record.name: record.value for record in measure_consistency(frames=30)}
     for name in ("raw", "smoothed"):
         for what in ("position", "rotation"):
             assert figures[f"placement/clip_coverage/{what}/{name}"] > 0.85
@@ -193,10 +195,10 @@ def test_the_covariance_holds_the_errors_of_rendered_hands():
         assert 0.8 < figures[f"placement/clip_sigma_ratio/across/{name}"] < 3
 
 
-@pytest.mark.usefixtures("nets")
+@pytest.mark.usefixtures("models")
 def test_a_hand_that_leaves_the_picture_is_known_less_and_less():
     """A window over the picture moves off the hand, its principal point with it."""
-    frame = clip_frame(MODEL, 20, sides=(Side.RIGHT,))
+    frame = clip_frame(MODEL, 20, sides=(Handedness.RIGHT,))
     (truth,) = frame.hands
     width, height, border = 320, 400, 400
     picture = cv2.copyMakeBorder(frame.rgb, *[border] * 4, cv2.BORDER_REPLICATE)
@@ -206,12 +208,12 @@ def test_a_hand_that_leaves_the_picture_is_known_less_and_less():
         row, column = top - k + border, left + border
         window = np.ascontiguousarray(picture[row : row + height, column : column + width])
         camera = CameraModel(width, height, 600.0, 600.0, 320.0 - left, 240.0 - (top - k))
-        pipeline = pipeline or HandPipeline(camera)
+        pipeline = pipeline or HandPipeline()
         pipeline.camera = camera
-        for hand in pipeline.process(window, k / 300).hands:
+        for hand in pipeline.process(Frame(window, k / 300, camera)).hands:
             if hand.raw is None:
                 continue
-            assert hand.placed.hand.side is Side.RIGHT
+            assert hand.placed.hand.handedness is Handedness.RIGHT
             keypoints, scores = hand.raw.hand.keypoints, hand.raw.hand.keypoint_scores
             outside = ((keypoints < 0) | (keypoints >= [width, height])).any(1)
             assert (scores[outside] < 0.05).all()

@@ -7,15 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers import CAMERA, MIRROR, MODEL, hand_at
-from hypothesis import assume
-from hypothesis import given as given_any
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hamer_ros.camera import CameraModel
-from hamer_ros.hands import Frame, Landmarks, PlacedHand, Side, Unplaced
+from hamer_ros.camera.model import CameraModel
+from hamer_ros.geometry.rotations import exp_so3, log_so3, mirror_rotation
+from hamer_ros.hands import Frame, Handedness, Landmarks, PlacedHand, Unplaced
 from hamer_ros.placement.placer import Placer
-from hamer_ros.placement.size import POPULATION_SIGMA, given, log_length
-from hamer_ros.rotations import exp_so3, log_so3, mirror_rotation
+from hamer_ros.placement.size import POPULATION_SIGMA, log_length, stated_size
 
 FISHEYE = CameraModel(
     640, 480, 290.0, 291.0, 322.0, 238.0, "equidistant", (-0.01, 0.02, -0.015, 0.003)
@@ -28,8 +27,8 @@ PLUMB_BOB = CameraModel(
 def placer_for(*hands) -> Placer:
     """A placer that knows how large the hands are (all of one size)."""
     joints = np.nan_to_num(hands[0].joints, nan=0.1 * np.arange(63.0).reshape(21, 3))
-    size = given(np.exp(log_length(joints)))
-    return Placer(MODEL.faces, dict.fromkeys(Side, size))
+    size = stated_size(np.exp(log_length(joints)))
+    return Placer(MODEL.faces, dict.fromkeys(Handedness, size))
 
 
 def place(hand, camera) -> PlacedHand | Unplaced:
@@ -47,38 +46,38 @@ def where(rng: np.random.Generator, degrees_off: float) -> np.ndarray:
 
 @pytest.mark.parametrize("camera", [CAMERA, PLUMB_BOB, FISHEYE], ids=lambda c: c.lens)
 @pytest.mark.parametrize("degrees_off", [0, 15, 25])
-@pytest.mark.parametrize("side", list(Side))
-def test_without_noise_there_is_no_error(camera, degrees_off, side):
+@pytest.mark.parametrize("handedness", list(Handedness))
+def test_without_noise_there_is_no_error(camera, degrees_off, handedness):
     rng = np.random.default_rng(0)
     for seed in range(5):
         rotation, translation = exp_so3(rng.normal(size=3)), where(rng, degrees_off)
-        placed = place(hand_at(rotation, translation, side, camera, seed), camera)
+        placed = place(hand_at(rotation, translation, handedness, camera, seed), camera)
         np.testing.assert_allclose(placed.translation, translation, atol=1e-5)
         np.testing.assert_allclose(placed.rotation, rotation, atol=1e-5)
-        assert placed.rms_px < 1e-3
+        assert placed.reprojection_rms < 1e-3
 
 
 turns = st.tuples(*[st.floats(-3, 3)] * 3)
 
 
-@given_any(
+@given(
     turns,
     st.floats(0, 45),
     st.floats(0, 2 * np.pi),
     st.floats(0.35, 1.2),
     st.sampled_from([CAMERA, PLUMB_BOB, FISHEYE]),
-    st.sampled_from(list(Side)),
+    st.sampled_from(list(Handedness)),
     st.integers(0, 50),
 )
 def test_every_hand_in_front_of_any_camera_is_found_where_it_is(
-    turn, degrees_off, azimuth, distance, camera, side, seed
+    turn, degrees_off, azimuth, distance, camera, handedness, seed
 ):
     aside = np.radians(degrees_off)
     ray = np.array(
         [np.cos(azimuth) * np.sin(aside), np.sin(azimuth) * np.sin(aside), np.cos(aside)]
     )
     rotation, translation = exp_so3(np.array(turn)), distance * ray
-    hand = hand_at(rotation, translation, side, camera, seed)
+    hand = hand_at(rotation, translation, handedness, camera, seed)
     assume((hand.joints @ rotation.T + translation)[:, 2].min() > 0.1)
     # A lens' polynomial folds over outside of the field that it was fitted to.
     assume(np.allclose(camera.project(camera.unproject(hand.keypoints)), hand.keypoints, atol=1e-6))
@@ -87,7 +86,7 @@ def test_every_hand_in_front_of_any_camera_is_found_where_it_is(
     assert np.degrees(np.linalg.norm(log_so3(placed.rotation @ rotation.T))) < 0.01
 
 
-@given_any(turns, st.floats(0.5, 2.0))
+@given(turns, st.floats(0.5, 2.0))
 def test_a_hand_twice_as_large_is_twice_as_far(turn, factor):
     rotation, translation = exp_so3(np.array(turn)), np.array([0.05, -0.02, 0.5])
     hand = hand_at(rotation, translation)
@@ -112,8 +111,8 @@ def test_a_wrong_orientation_is_turned_back():
 def test_a_left_hand_is_the_mirror_image_of_a_right_one():
     rotation, translation = exp_so3(np.array([0.4, 0.2, -1.0])), np.array([0.1, -0.05, 0.5])
     camera = CameraModel(641, 481, 600.0, 600.0, 320.0, 240.0)
-    right = hand_at(rotation, translation, Side.RIGHT, camera)
-    left = hand_at(mirror_rotation(rotation), translation * MIRROR, Side.LEFT, camera)
+    right = hand_at(rotation, translation, Handedness.RIGHT, camera)
+    left = hand_at(mirror_rotation(rotation), translation * MIRROR, Handedness.LEFT, camera)
     noise = np.random.default_rng(3).normal(size=(21, 2))
     right = dataclasses.replace(right, keypoints=right.keypoints + noise)
     left = dataclasses.replace(left, keypoints=left.keypoints + noise * MIRROR[:2])
@@ -182,7 +181,7 @@ def test_the_covariance_is_positive_however_badly_the_keypoints_fit():
     rng = np.random.default_rng(4)
     least = []
     for seed in range(200):
-        hand = hand_at(exp_so3(rng.normal(size=3)), where(rng, 15), Side.RIGHT, seen, seed)
+        hand = hand_at(exp_so3(rng.normal(size=3)), where(rng, 15), Handedness.RIGHT, seen, seed)
         placed = place(hand, told)
         if isinstance(placed, PlacedHand):
             deviation = np.sqrt(np.maximum(np.diag(placed.covariance), 1e-30))
@@ -195,7 +194,8 @@ def test_the_covariance_is_positive_however_badly_the_keypoints_fit():
 def test_hands_are_placed_together_as_they_are_alone():
     rng = np.random.default_rng(7)
     hands = [
-        hand_at(exp_so3(rng.normal(size=3)), where(rng, 20), seed=s, region=s) for s in range(5)
+        hand_at(exp_so3(rng.normal(size=3)), where(rng, 20), seed=s, detection_id=s)
+        for s in range(5)
     ]
     frame = Frame(np.zeros((480, 640, 3), np.uint8), 0.0, CAMERA)
     placer = placer_for(*hands)

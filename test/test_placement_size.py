@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, hand_at
-from hypothesis import given as example
+from hypothesis import given
 from hypothesis import strategies as st
 
+from hamer_ros.geometry.rotations import exp_so3
 from hamer_ros.hand_model.topology import closed_faces
-from hamer_ros.hands import Frame, PlacedHand, ScaleSource, Side
-from hamer_ros.placement.depth import LEAST_POINTS, Factor, log_factor
+from hamer_ros.hands import Frame, Handedness, PlacedHand, ScaleSource
 from hamer_ros.placement.placer import KEPT_FRAMES, Placer
 from hamer_ros.placement.size import (
     LEARNT_AFTER,
@@ -22,11 +22,11 @@ from hamer_ros.placement.size import (
     Size,
     SizeMemory,
     combine,
-    given,
     log_length,
+    stated_size,
 )
+from hamer_ros.placement.size_from_depth import LEAST_POINTS, Factor, log_factor
 from hamer_ros.rendering.raster import rasterize
-from hamer_ros.rotations import exp_so3
 
 IMAGE = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
 POSE = exp_so3(np.array([0.2, 0.3, 1.1])), np.array([0.03, 0.02, 0.5])
@@ -53,7 +53,7 @@ def depth_of(vertices: np.ndarray, wall: float = 1.5) -> np.ndarray:
 logs, sigmas = st.floats(-3, 0), st.floats(0.001, 0.2)
 
 
-@example(logs, sigmas, logs, sigmas)
+@given(logs, sigmas, logs, sigmas)
 def test_two_beliefs_are_surer_than_either_and_lie_between(a, sa, b, sb):
     both = combine(Size(a, sa, ScaleSource.TRACK), Size(b, sb, ScaleSource.DEPTH))
     assert both.sigma < min(sa, sb)
@@ -83,7 +83,7 @@ def test_without_more_a_hand_is_as_long_as_hands_are():
 def test_a_given_length_moves_the_hand_along_its_ray(factor):
     hand = hand_at(*POSE)
     length = factor * np.exp(log_length(hand.joints))
-    placed = place(Placer(MODEL.faces, {Side.RIGHT: given(length)}), hand)
+    placed = place(Placer(MODEL.faces, {Handedness.RIGHT: stated_size(length)}), hand)
     assert placed.scale_source is ScaleSource.PARAMETER
     assert placed.scale == pytest.approx(factor)
     np.testing.assert_allclose(placed.translation, placed.scale * POSE[1], atol=1e-5)
@@ -91,8 +91,8 @@ def test_a_given_length_moves_the_hand_along_its_ray(factor):
 
 
 def test_the_length_of_a_right_hand_says_nothing_of_a_left_one():
-    hand = hand_at(*POSE, side=Side.LEFT)
-    placed = place(Placer(MODEL.faces, {Side.RIGHT: given(0.25)}), hand)
+    hand = hand_at(*POSE, handedness=Handedness.LEFT)
+    placed = place(Placer(MODEL.faces, {Handedness.RIGHT: stated_size(0.25)}), hand)
     assert placed.scale_source is ScaleSource.POPULATION_PRIOR
 
 
@@ -112,9 +112,9 @@ def test_a_track_learns_its_size_and_holds_it_still():
     assert np.std(depths[30:]) < 0.15 * from_image_to_image
 
 
-def seen(region: int):
-    """A hand whose recoverer sees its size well."""
-    return dataclasses.replace(hand_at(*POSE, region=region), size_sigma=0.01)
+def seen(detection_id: int):
+    """A hand whose estimator sees its size well."""
+    return dataclasses.replace(hand_at(*POSE, detection_id=detection_id), size_sigma=0.01)
 
 
 def test_a_hand_that_went_away_is_learnt_anew():
@@ -239,9 +239,9 @@ def test_a_depth_measured_once_is_remembered_over_a_track():
     assert np.sqrt(after.covariance[2, 2]) < 0.02 * 0.55
 
 
-def test_a_recoverer_that_cannot_see_size_is_not_listened_to():
+def test_a_estimator_that_cannot_see_size_is_not_listened_to():
     memory = SizeMemory()
     for _ in range(50):
-        memory.saw(-1.0)
+        memory.update(-1.0)
     assert memory.belief(POPULATION, -1.0, np.inf) == POPULATION
     assert memory.belief(POPULATION, -1.0, 0.01).log_length == pytest.approx(-1.0, abs=0.05)

@@ -16,7 +16,7 @@ from rclpy.qos import ReliabilityPolicy
 from hamer_ros.demo.processes import free_domain
 from hamer_ros.ros.node import HamerNode
 
-pytestmark = pytest.mark.usefixtures("nets")
+pytestmark = pytest.mark.usefixtures("models")
 
 OVERRIDES = {
     "qos_overrides./image.subscription.reliability": "reliable",
@@ -78,7 +78,7 @@ def test_a_user_overrides_them_and_reconfiguring_keeps_that(node_with):
 
 def test_an_override_that_is_none_fails_configure_and_leaves_nothing_behind(node_with):
     node = node_with(**{"qos_overrides./tf.publisher.reliability": "sometimes"})
-    assert "sometimes" in node._failure
+    assert "sometimes" in node.failure
     for topic in ("/hamer/hands", "/hamer/markers"):
         assert profiles(node, "get_publishers_info_by_topic", topic, 0) == []
     assert len(node._managed_entities) == 0

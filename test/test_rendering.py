@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hamer_ros.geometry.rotations import MIRROR
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.forearm import with_forearm
 from hamer_ros.rendering.raster import rasterize
 from hamer_ros.rendering.shading import Mesh, shade, side_view, vertex_normals
 from hamer_ros.rendering.skeleton import draw_skeleton
-from hamer_ros.rotations import MIRROR
 
 WIDTH, HEIGHT = 320, 240
 K = np.array([[300.0, 0.0, 160.0], [0.0, 300.0, 120.0], [0.0, 0.0, 1.0]])
@@ -208,21 +208,21 @@ def test_the_side_view_turns_right_into_near():
     assert (drawn[..., 2].astype(int) > drawn[..., 0]).sum() == 0
 
 
-@pytest.mark.parametrize("side", list(Side))
-def test_the_forearm_continues_the_surface(side):
+@pytest.mark.parametrize("handedness", list(Handedness))
+def test_the_forearm_continues_the_surface(handedness):
     """Every edge is shared but those at the elbow, and the whole faces out."""
     model = HandModel.default()
-    vertices = model.v_template @ (MIRROR if side is Side.LEFT else np.eye(3))
-    mesh = with_forearm(vertices, model.faces, side, np.full((778, 3), 0.5))
+    vertices = model.v_template @ (MIRROR if handedness is Handedness.LEFT else np.eye(3))
+    mesh = with_forearm(vertices, model.faces, handedness, np.full((778, 3), 0.5))
     edges = {(int(f[k]), int(f[(k + 1) % 3])) for f in mesh.faces for k in range(3)}
     unshared = [a for a, b in edges if (b, a) not in edges]
     assert len(edges) == 3 * len(mesh.faces)
     assert sorted(unshared) == list(range(len(mesh.vertices) - 16, len(mesh.vertices)))
     # The arm goes on where the fingers do not point, away from the hand.
-    away = 1.0 if side is Side.RIGHT else -1.0
+    away = 1.0 if handedness is Handedness.RIGHT else -1.0
     assert (away * mesh.vertices[-16:, 0] > 0.3).all()
     skin = closed_faces(model.faces)
-    hand = vertex_normals(vertices, mirrored_faces(skin) if side is Side.LEFT else skin)
+    hand = vertex_normals(vertices, mirrored_faces(skin) if handedness is Handedness.LEFT else skin)
     arm = vertex_normals(mesh.vertices, mesh.faces)[:778]
     ring = np.isin(np.arange(778), skin[-14:])
     np.testing.assert_allclose(arm[~ring], hand[~ring], atol=1e-9)

@@ -9,9 +9,14 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 
 from sensor_msgs.msg import CameraInfo, RegionOfInterest
 
-from hamer_ros.camera import GUESS_SIGMA, CameraError
+from hamer_ros.camera.model import GUESS_SIGMA, CameraError
 from hamer_ros.hands import IntrinsicsSource
-from hamer_ros.ros.camera_info import SCALED_SIGMA, CameraInfoError, Intrinsics, read_intrinsics
+from hamer_ros.ros.input.camera_info import (
+    SCALED_SIGMA,
+    CameraInfoError,
+    Intrinsics,
+    read_intrinsics,
+)
 
 K = [900.0, 0.0, 650.0, 0.0, 905.0, 355.0, 0.0, 0.0, 1.0]
 P = [850.0, 0.0, 640.0, 0.0, 0.0, 855.0, 350.0, 0.0, 0.0, 0.0, 1.0, 0.0]

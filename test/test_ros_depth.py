@@ -10,7 +10,7 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 
 from sensor_msgs.msg import Image
 
-from hamer_ros.ros.depth_images import DepthError, decode_depth
+from hamer_ros.ros.images.depth_images import DepthError, decode_depth
 
 METRES = np.linspace(0.2, 3.0, CAMERA.width * CAMERA.height, dtype=np.float32).reshape(
     CAMERA.height, CAMERA.width

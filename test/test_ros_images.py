@@ -15,8 +15,8 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 
 from sensor_msgs.msg import Image
 
-from hamer_ros.ros.encodings import ENCODINGS, TABLE, table_text
-from hamer_ros.ros.images import ImageError, decode_image, encode_rgb, odd_size
+from hamer_ros.ros.images.decode import ImageError, decode_image, encode_rgb, odd_size
+from hamer_ros.ros.images.encodings import ENCODINGS, TABLE, table_text
 
 SQUARE = np.zeros((32, 48, 3), np.uint8)
 SQUARE[:] = (40, 90, 160)
@@ -219,10 +219,10 @@ def test_the_documentation_has_the_table_of_encodings():
     assert table_text() in (ROOT / "docs" / "images.md").read_text()
 
 
-def test_the_readme_names_every_encoding():
+def test_the_topic_of_images_names_every_encoding():
     """Without the bits, where they are a part of the name."""
-    lines = (ROOT / "README.md").read_text().splitlines()
-    row = next(line for line in lines if line.startswith("| `image` (sub)"))
+    lines = (ROOT / "docs" / "topics.md").read_text().splitlines()
+    row = next(line for line in lines if line.startswith("| `image` |"))
     for encoding in ENCODINGS:
         of_any_bits = re.fullmatch(r"(rgba?|bgra?|mono|bayer_)(\w{4})?(8|16)", encoding)
         name = of_any_bits[1].replace("_", "_*") if of_any_bits else encoding

@@ -16,34 +16,34 @@ from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from hamer_ros.demo.viewer import seen_frame
+from hamer_ros.demo.client_process import seen_frame
+from hamer_ros.geometry.rotations import exp_so3, matrix_from_quaternion
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hand_model.topology import JOINT_NAMES
-from hamer_ros.hands import Frame, Hand, Side, TrackedHand, TrackState
+from hamer_ros.hands import Frame, Hand, Handedness, TrackedHand, TrackState
 from hamer_ros.msg import HandMesh, HandMeshArray
 from hamer_ros.rendering.overlay import draw_hands
-from hamer_ros.ros.frame_names import KEEP_FOR, FrameNames
-from hamer_ros.ros.markers import hand_markers
-from hamer_ros.ros.messages import (
+from hamer_ros.ros.output.frame_names import KEEP_FOR, FrameNames
+from hamer_ros.ros.output.markers import hand_markers
+from hamer_ros.ros.output.messages import (
     hand_mesh_array,
     hand_topology,
     wrist_transforms,
 )
-from hamer_ros.rotations import exp_so3, matrix_from_quaternion
 from hamer_ros.tracking import Tracker
 
 HEADER = Header(frame_id="camera_optical_frame")
 HEADER.stamp.sec, HEADER.stamp.nanosec = 12, 34
 
 
-def tracked(side: Side = Side.RIGHT, number: int = 3, **where) -> TrackedHand:
-    placed = placed_at(side=side, **where)
+def tracked(handedness: Handedness = Handedness.RIGHT, number: int = 3, **where) -> TrackedHand:
+    placed = placed_at(handedness=handedness, **where)
     return TrackedHand(placed, number, TrackState.TRACKED, placed)
 
 
 def test_a_message_holds_the_hand():
-    hand = tracked(Side.LEFT)
+    hand = tracked(Handedness.LEFT)
     array = hand_mesh_array([hand], HEADER, estimator="e", model=MODEL)
     array = deserialize_message(serialize_message(array), HandMeshArray)
     assert (array.estimator, array.hand_model, array.header) == ("e", MODEL.name, HEADER)
@@ -95,19 +95,19 @@ def rebuilt(mesh: HandMesh, model: HandModel) -> np.ndarray:
     return mesh.scale * (vertices - wrist) * mirror @ turn.T + [p.x, p.y, p.z]
 
 
-@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("handedness", list(Handedness))
 @pytest.mark.parametrize("grown", [0.9, 1.08])
 @pytest.mark.parametrize("correctives", [False, True])
-def test_the_surface_follows_from_the_parameters(side, grown, correctives):
+def test_the_surface_follows_from_the_parameters(handedness, grown, correctives):
     rng = np.random.default_rng(5)
     model = MODEL
     if correctives:  # as MANO has them
         model = dataclasses.replace(MODEL, posedirs=1e-3 * rng.normal(size=MODEL.posedirs.shape))
-    placed = dataclasses.replace(tracked(side).placed, scale=grown)
+    placed = dataclasses.replace(tracked(handedness).placed, scale=grown)
     if correctives:
         turned = np.concatenate([np.zeros((1, 3)), right_pose(placed.hand)])
         vertices = relative_to_wrist(forward(model, exp_so3(turned), placed.hand.betas)).vertices
-        vertices = vertices * (MIRROR if side is Side.LEFT else 1)
+        vertices = vertices * (MIRROR if handedness is Handedness.LEFT else 1)
         placed = dataclasses.replace(
             placed, hand=dataclasses.replace(placed.hand, vertices=vertices)
         )
@@ -118,7 +118,7 @@ def test_the_surface_follows_from_the_parameters(side, grown, correctives):
 
 
 def right_pose(hand: Hand) -> np.ndarray:
-    return hand.hand_pose * ([1, -1, -1] if hand.side is Side.LEFT else [1, 1, 1])
+    return hand.hand_pose * ([1, -1, -1] if hand.handedness is Handedness.LEFT else [1, 1, 1])
 
 
 def test_a_smoothed_hand_follows_from_its_parameters():
@@ -126,8 +126,12 @@ def test_a_smoothed_hand_follows_from_its_parameters():
     tracker = Tracker(MODEL)
     for k in range(5):
         frame = Frame(np.zeros((480, 640, 3), np.uint8), k / 30, CAMERA)
-        hand = hand_at(exp_so3(rng.normal(size=3) / 9), np.array([0, 0, 0.5]), Side.LEFT, seed=k)
-        placed = dataclasses.replace(placed_at(side=Side.LEFT), hand=hand, scale=1 + 0.02 * k)
+        hand = hand_at(
+            exp_so3(rng.normal(size=3) / 9), np.array([0, 0, 0.5]), Handedness.LEFT, seed=k
+        )
+        placed = dataclasses.replace(
+            placed_at(handedness=Handedness.LEFT), hand=hand, scale=1 + 0.02 * k
+        )
         (seen,) = tracker.track(frame, [placed])
         (mesh,) = hand_mesh_array([seen], HEADER, estimator="e", model=MODEL).hands
         np.testing.assert_allclose(
@@ -143,7 +147,7 @@ def test_vertices_can_be_left_out():
 def test_a_number_that_is_not_finite_is_noticed_wherever_it_is():
     good = tracked()
     assert good.placed.is_finite
-    for change in ({"rms_px": np.nan}, {"translation": np.array([0, np.inf, 1])}):
+    for change in ({"reprojection_rms": np.nan}, {"translation": np.array([0, np.inf, 1])}):
         assert not dataclasses.replace(good.placed, **change).is_finite
     hand = dataclasses.replace(good.placed.hand, betas=np.full(10, np.nan))
     assert not dataclasses.replace(good.placed, hand=hand).is_finite
@@ -160,7 +164,7 @@ def test_the_topology_fits_the_vertices():
 
 
 def test_transforms_are_the_wrists_at_the_images_stamp():
-    hands = [tracked(Side.LEFT, 1), tracked(Side.RIGHT, 2, translation=(0.1, 0.2, 0.7))]
+    hands = [tracked(Handedness.LEFT, 1), tracked(Handedness.RIGHT, 2, translation=(0.1, 0.2, 0.7))]
     left, right = wrist_transforms(hands, HEADER, ["hand_left", "hand_right"])
     assert left.header == HEADER
     assert (left.child_frame_id, right.child_frame_id) == ("hand_left", "hand_right")
@@ -206,10 +210,10 @@ def test_hands_that_are_predicted_are_faint_and_a_client_of_the_demo_leaves_them
 
 def test_frame_names_are_few_and_stay_with_their_hand():
     names = FrameNames("cam0_")
-    a, b, c = tracked(Side.LEFT, 1), tracked(Side.LEFT, 2), tracked(Side.RIGHT, 3)
+    a, b, c = tracked(Handedness.LEFT, 1), tracked(Handedness.LEFT, 2), tracked(Handedness.RIGHT, 3)
     assert names.assign([a, b, c], 0.0) == ["cam0_hand_left", "cam0_hand_left_2", "cam0_hand_right"]
     assert names.assign([b], 0.5) == ["cam0_hand_left_2"]
     # The first hand is long gone, its name goes to the next one; the second keeps its own.
-    d = tracked(Side.LEFT, 4)
+    d = tracked(Handedness.LEFT, 4)
     assert names.assign([b], 0.5 + KEEP_FOR) == ["cam0_hand_left_2"]
     assert names.assign([d, b], 0.6 + KEEP_FOR) == ["cam0_hand_left", "cam0_hand_left_2"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamer_ros import rotations as rot
+from hamer_ros.geometry import rotations as rot
 
 coordinate = st.floats(-1.0, 1.0, allow_nan=False)
 vector = st.tuples(coordinate, coordinate, coordinate).map(np.array)
@@ -143,6 +143,12 @@ def test_the_mirrored_rotation_turns_mirrored_points(w, point):
     assert is_rotation(mirrored)
     np.testing.assert_allclose(mirrored @ (S @ point), S @ (R @ point), atol=1e-12)
     np.testing.assert_allclose(rot.exp_so3(rot.mirror_rotation_vector(w)), mirrored, atol=1e-12)
+
+
+def test_mirrored_points_are_those_of_the_reflection():
+    points = np.random.default_rng(0).normal(size=(4, 5, 3))
+    np.testing.assert_array_equal(rot.mirror_points(points), points @ rot.MIRROR)
+    np.testing.assert_array_equal(rot.mirror_points(np.array([[3.0, 4.0]])), [[-3.0, 4.0]])
 
 
 def test_everything_takes_batches():

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, hand_at
 
-from hamer_ros.camera import CameraModel
-from hamer_ros.hands import Frame, Hand, PlacedHand, ScaleSource, SharedErrors, Side
+from hamer_ros.camera.model import CameraModel
+from hamer_ros.geometry.rotations import exp_so3, log_so3, rotation_between
+from hamer_ros.hands import Frame, Hand, Handedness, PlacedHand, ScaleSource
 from hamer_ros.placement.placer import Placer
-from hamer_ros.placement.shared_errors import LEAST_SHARE
-from hamer_ros.placement.size import Size, given, log_length
-from hamer_ros.placement.visibility import EDGE, WRIST_EDGE, visibility
-from hamer_ros.rotations import exp_so3, log_so3, rotation_between
+from hamer_ros.placement.shared_covariance import LEAST_SHARE
+from hamer_ros.placement.size import Size, log_length, stated_size
+from hamer_ros.shared_errors import SharedErrors
 from hamer_ros.tracking import Tracker
+from hamer_ros.visibility import EDGE, WRIST_EDGE, visibility
 
 IMAGE = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
 POSE = exp_so3(np.array([0.2, 0.3, 1.1])), np.array([0.03, 0.02, 0.5])
@@ -23,8 +24,8 @@ STATED = SharedErrors(tilt=0.12, roll=0.05, shift=0.03, reach=0.04)
 
 
 def place(hand: Hand, camera: CameraModel = CAMERA, sigma: float = 1e-4) -> PlacedHand:
-    size = given(np.exp(log_length(hand.joints)), sigma)
-    placer = Placer(MODEL.faces, dict.fromkeys(Side, size))
+    size = stated_size(np.exp(log_length(hand.joints)), sigma)
+    placer = Placer(MODEL.faces, dict.fromkeys(Handedness, size))
     (placed,) = placer.place(Frame(IMAGE, 0.0, camera), [hand])
     assert isinstance(placed, PlacedHand)
     return placed
@@ -201,9 +202,9 @@ def test_a_size_learnt_from_depth_gives_the_distance_under_a_guessed_focal_lengt
     """Both are wrong by the same factor, the size and the distance for that size."""
     true = hand_at(*POSE)
     placer = Placer(MODEL.faces)
-    region = true.detection.region
+    detection_id = true.detection.detection_id
     (before,) = placer.place(Frame(IMAGE, 0.0, WIDE), [true])
-    memory = placer._sizes[region].memory
+    memory = placer._sizes[detection_id].memory
     for _ in range(30):
         memory.measured(Size(log_length(true.joints), 0.005, ScaleSource.DEPTH, by_focal=-1.0))
     (after,) = placer.place(Frame(IMAGE, 0.1, WIDE), [true])

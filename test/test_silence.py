@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hamer_ros.ros.shared_memory import SharedMemory, shared_memory
-from hamer_ros.ros.silence import Publisher, Silence, why_silent
+from hamer_ros.ros.monitoring.shared_memory import SharedMemory, shared_memory
+from hamer_ros.ros.monitoring.silence import Publisher, Silence, why_silent
 
 IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 DEFAULT_SEGMENT, LARGE_SEGMENT = 549_408, 70_255_136
@@ -124,4 +124,4 @@ def test_the_owner_of_shared_memory_is_told(tmp_path):
     segment = tmp_path / "fastrtps_184606bdd4b56374"
     segment.write_bytes(bytes(700))
     os.chown(segment, 54321, 54321)
-    assert shared_memory(tmp_path).strangers == ("54321",)
+    assert shared_memory(tmp_path).other_users == ("54321",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hamer_ros.small_matrices import inverse_gram, solve
+from hamer_ros.geometry.small_matrices import inverse_gram, solve
 
 RNG = np.random.default_rng(0)
 MATRICES = RNG.normal(size=(5, 7, 2, 2))

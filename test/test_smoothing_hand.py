@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from helpers import CAMERA, MODEL, placed_at
 
+from hamer_ros.geometry.rotations import exp_so3, log_so3
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hand_model.topology import BONES
-from hamer_ros.hands import Frame, PlacedHand, ScaleSource, Side, TrackedHand
+from hamer_ros.hands import Frame, Handedness, PlacedHand, ScaleSource, TrackedHand
 from hamer_ros.placement.size import log_length
-from hamer_ros.rotations import exp_so3, log_so3
 from hamer_ros.tracking import Tracker, TrackerOptions
 
 RATE = 30.0
@@ -27,29 +27,33 @@ def made(
     rotation: np.ndarray = BASE.rotation,
     hand_pose: np.ndarray = BASE.hand.hand_pose,
     betas: np.ndarray = BASE.hand.betas,
-    side: Side = Side.RIGHT,
+    handedness: Handedness = Handedness.RIGHT,
 ) -> PlacedHand:
     """A placed hand of these parameters; for the left side those of its mirror image."""
     rotations = np.concatenate([np.eye(3)[None], exp_so3(hand_pose)])
     skinned = relative_to_wrist(forward(MODEL, rotations, betas))
-    mirror = np.array([-1.0 if side is Side.LEFT else 1.0, 1, 1])
-    if side is Side.LEFT:
+    mirror = np.array([-1.0 if handedness is Handedness.LEFT else 1.0, 1, 1])
+    if handedness is Handedness.LEFT:
         hand_pose = hand_pose * [1, -1, -1]
     joints = skinned.joints * mirror
     translation = np.array(translation, float)
     hand = replace(
         BASE.hand,
-        detection=replace(BASE.hand.detection, side=side),
+        detection=replace(BASE.hand.detection, handedness=handedness),
         hand_pose=hand_pose,
         betas=betas,
         vertices=skinned.vertices * mirror,
         joints=joints,
         keypoints=CAMERA.project(joints @ rotation.T + translation),
     )
-    return replace(BASE, hand=hand, rotation=rotation, translation=translation, rms_px=0.0)
+    return replace(
+        BASE, hand=hand, rotation=rotation, translation=translation, reprojection_rms=0.0
+    )
 
 
-def noisy(rng: np.random.Generator, side: Side = Side.RIGHT, noise: float = 1.0) -> PlacedHand:
+def noisy(
+    rng: np.random.Generator, handedness: Handedness = Handedness.RIGHT, noise: float = 1.0
+) -> PlacedHand:
     """A still hand as the landmark estimator sees it on the rendered clip.
 
     0.25 mm across and 1 mm along the ray, 0.3 degrees of rotation, 0.4 of the finger joints.
@@ -61,7 +65,7 @@ def noisy(rng: np.random.Generator, side: Side = Side.RIGHT, noise: float = 1.0)
         exp_so3(noise * np.radians(0.3) * rng.normal(size=3)) @ BASE.rotation,
         BASE.hand.hand_pose + noise * np.radians(0.4) * rng.normal(size=(15, 3)),
         BASE.hand.betas + noise * 0.015 * rng.normal(size=10),
-        side,
+        handedness,
     )
 
 
@@ -82,11 +86,11 @@ def spread(joints: np.ndarray) -> float:
     return float(np.sqrt(joints.var(0).mean()))
 
 
-@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("handedness", list(Handedness))
 @pytest.mark.parametrize("noise", [0.3, 1.0, 5.0])
-def test_a_still_hand_is_at_least_five_times_calmer(side, noise):
+def test_a_still_hand_is_at_least_five_times_calmer(handedness, noise):
     rng = np.random.default_rng(0)
-    history = play([noisy(rng, side, noise) for _ in range(330)])[30:]
+    history = play([noisy(rng, handedness, noise) for _ in range(330)])[30:]
     raw = np.array([t.raw.joints for t in history])
     smooth = np.array([t.placed.joints for t in history])
     assert spread(raw) > 5 * spread(smooth)
@@ -138,18 +142,20 @@ def test_fingers_that_close_are_followed():
     assert min(behind) > -1e-6
 
 
-@pytest.mark.parametrize("side", list(Side))
-def test_a_smoothed_hand_is_one_of_the_model(side):
+@pytest.mark.parametrize("handedness", list(Handedness))
+def test_a_smoothed_hand_is_one_of_the_model(handedness):
     """Its parameters give its joints and surface, and no bone shrinks while the fingers move.
 
     But for a tenth of a percent: the length that is kept ends in a fingertip, which is skin.
     """
     rng = np.random.default_rng(2)
     pose = [BASE.hand.hand_pose + 0.2 * k * rng.normal(size=(15, 3)) for k in range(8)]
-    for tracked in play([made(BASE.translation, hand_pose=p, side=side) for p in pose]):
+    for tracked in play([made(BASE.translation, hand_pose=p, handedness=handedness) for p in pose]):
         placed = tracked.placed
-        sign = [1, -1, -1] if side is Side.LEFT else [1, 1, 1]
-        again = made(placed.translation, placed.rotation, placed.hand.hand_pose * sign, side=side)
+        sign = [1, -1, -1] if handedness is Handedness.LEFT else [1, 1, 1]
+        again = made(
+            placed.translation, placed.rotation, placed.hand.hand_pose * sign, handedness=handedness
+        )
         np.testing.assert_allclose(placed.hand.joints, again.hand.joints, atol=1e-9)
         np.testing.assert_allclose(placed.hand.vertices, again.hand.vertices, atol=1e-9)
         for a, b in (tracked.raw, placed), (tracked.raw, again):
@@ -168,8 +174,8 @@ def test_evidence_stays_raw_and_rms_is_measured_to_the_smoothed_joints():
     tracked = play([noisy(rng, noise=3.0) for _ in range(20)])[-1]
     np.testing.assert_array_equal(tracked.placed.hand.keypoints, tracked.raw.hand.keypoints)
     off = CAMERA.project(tracked.placed.joints) - tracked.raw.hand.keypoints
-    assert tracked.placed.rms_px == pytest.approx(np.sqrt((off**2).sum(1).mean()))
-    assert tracked.placed.rms_px > 0.1
+    assert tracked.placed.reprojection_rms == pytest.approx(np.sqrt((off**2).sum(1).mean()))
+    assert tracked.placed.reprojection_rms > 0.1
 
 
 def test_what_the_filter_trails_behind_by_is_in_the_covariance():
@@ -183,8 +189,15 @@ def test_what_the_filter_trails_behind_by_is_in_the_covariance():
 
 def test_without_smoothing_the_raw_hand_is_published():
     rng = np.random.default_rng(4)
-    for tracked in play([noisy(rng) for _ in range(10)], TrackerOptions(smooth=False)):
-        for value in ("rotation", "translation", "covariance", "joints", "vertices", "rms_px"):
+    for tracked in play([noisy(rng) for _ in range(10)], TrackerOptions(smoothing=False)):
+        for value in (
+            "rotation",
+            "translation",
+            "covariance",
+            "joints",
+            "vertices",
+            "reprojection_rms",
+        ):
             np.testing.assert_array_equal(
                 getattr(tracked.placed, value), getattr(tracked.raw, value)
             )
@@ -192,7 +205,7 @@ def test_without_smoothing_the_raw_hand_is_published():
 
 def test_smoothing_can_be_switched_on_without_a_jump():
     rng = np.random.default_rng(5)
-    tracker = Tracker(MODEL, TrackerOptions(smooth=False))
+    tracker = Tracker(MODEL, TrackerOptions(smoothing=False))
     hands = [noisy(rng) for _ in range(40)]
     published = []
     for k, hand in enumerate(hands):
@@ -213,7 +226,7 @@ def test_a_size_that_becomes_known_takes_hold_at_once_and_moves_no_pixel():
     tracked = play(15 * [near] + [far])[-1]
     np.testing.assert_allclose(tracked.placed.translation, far.translation, rtol=1e-9)
     assert tracked.placed.scale == pytest.approx(1.1)
-    assert tracked.placed.rms_px < 1e-6
+    assert tracked.placed.reprojection_rms < 1e-6
 
 
 def test_a_size_that_jitters_is_calmed_without_a_change_of_pixels():
@@ -225,7 +238,7 @@ def test_a_size_that_jitters_is_calmed_without_a_change_of_pixels():
     raw = np.array([t.raw.translation[2] for t in history])
     smooth = np.array([t.placed.translation[2] for t in history])
     assert raw.std() > 5 * smooth.std()
-    assert max(t.placed.rms_px for t in history) < 1e-6
+    assert max(t.placed.reprojection_rms for t in history) < 1e-6
 
 
 def test_joints_that_are_not_the_models_keep_their_difference():

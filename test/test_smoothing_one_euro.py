@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from hamer_ros.rotations import exp_so3, log_so3
+from hamer_ros.geometry.rotations import exp_so3, log_so3
 from hamer_ros.tracking.one_euro import alpha, gain, low_pass_rate
 
 MIN_CUTOFF, BETA, D_CUTOFF = 0.7, 3.0, 1.3

@@ -12,13 +12,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hamer_ros.bench.records import BrokenPromiseError
-from hamer_ros.bench.soak.chart import soak_chart
-from hamer_ros.bench.soak.clip import FRAMES, HANDS, LOOP
-from hamer_ros.bench.soak.figures import (
+from bench.records import BrokenPromiseError
+from bench.soak.chart import soak_chart
+from bench.soak.clip import FRAMES, HANDS, LOOP
+from bench.soak.figures import (
     DROP_POLICY,
-    Account,
-    account,
+    FrameCounts,
+    count_frames,
     drift,
     growth,
     load,
@@ -26,11 +26,11 @@ from hamer_ros.bench.soak.figures import (
     trend,
     windows,
 )
-from hamer_ros.bench.soak.logs import OK, Told, read_rows, read_told, told_line, write_row
-from hamer_ros.bench.soak.report import Soak, broken_promises, words
-from hamer_ros.bench.soak.report import records as soak_records
-from hamer_ros.bench.soak.samples import Sample, take_sample
-from hamer_ros.demo.processes import Children, DemoError
+from bench.soak.logs import OK, NodeStatus, read_rows, read_statuses, status_line, write_row
+from bench.soak.report import Soak, broken_promises, summary
+from bench.soak.report import records as soak_records
+from bench.soak.samples import Sample, take_sample
+from hamer_ros.demo.processes import DemoError, ProcessGroup
 from hamer_ros.demo.run import installed_node
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.rendering.clip import clip_frame
@@ -104,17 +104,17 @@ def test_drift_is_late_over_early_and_bears_a_burst():
     assert drift([40.0, 60.0]) == pytest.approx(1.5)
 
 
-# Accounts
+# Counts
 
 
-def told_of(received: int, processed: int, **dropped: int) -> Told:
+def status_of(received: int, processed: int, **dropped: int) -> NodeStatus:
     values = {"frames received": str(received), "frames processed": str(processed)}
     values |= {f"dropped: {reason.replace('_', ' ')}": str(n) for reason, n in dropped.items()}
-    return Told(0, OK, "", values)
+    return NodeStatus(0, OK, "", values)
 
 
 def test_frames_that_gave_way_to_newer_ones_are_not_lost():
-    a = account(100, told_of(100, 90, newer_image_came=10), 90)
+    a = count_frames(100, status_of(100, 90, newer_image_came=10), 90)
     assert a.is_settled
     assert a.losses() == {}
     assert a.dropped_by_policy == 10
@@ -123,25 +123,25 @@ def test_frames_that_gave_way_to_newer_ones_are_not_lost():
 @pytest.mark.parametrize(
     ("counts", "losses"),
     [
-        ((101, told_of(100, 100), 100), {"between camera and node": 1}),
-        ((100, told_of(100, 98), 98), {"in the node, untold": 2}),
-        ((100, told_of(100, 100), 97), {"between node and client": 3}),
-        ((100, told_of(100, 98, bad_image=2), 98), {"in the node, bad image": 2}),
-        ((99, told_of(100, 100), 100), {"between camera and node": -1}),
+        ((101, status_of(100, 100), 100), {"between camera and node": 1}),
+        ((100, status_of(100, 98), 98), {"in the node, untold": 2}),
+        ((100, status_of(100, 100), 97), {"between node and client": 3}),
+        ((100, status_of(100, 98, bad_image=2), 98), {"in the node, bad image": 2}),
+        ((99, status_of(100, 100), 100), {"between camera and node": -1}),
     ],
 )
 def test_every_other_frame_is_lost_somewhere(counts, losses):
-    assert account(*counts).losses() == losses
+    assert count_frames(*counts).losses() == losses
 
 
-def test_an_account_counts_from_an_earlier_one_on():
-    before = Account(30, 28, 20, {"newer image came": 7, "no camera_info": 1}, 19)
-    after = Account(130, 128, 110, {"newer image came": 17, "no camera_info": 1}, 109)
-    assert after.since(before) == Account(100, 100, 90, {"newer image came": 10}, 90)
+def test_counts_go_on_from_earlier_ones():
+    before = FrameCounts(30, 28, 20, {"newer image came": 7, "no camera_info": 1}, 19)
+    after = FrameCounts(130, 128, 110, {"newer image came": 17, "no camera_info": 1}, 109)
+    assert after.since(before) == FrameCounts(100, 100, 90, {"newer image came": 10}, 90)
 
 
 def test_what_is_still_in_the_nodes_hands_is_not_settled():
-    assert not account(100, told_of(100, 98, newer_image_came=1), 98).is_settled
+    assert not count_frames(100, status_of(100, 98, newer_image_came=1), 98).is_settled
 
 
 # Load
@@ -194,7 +194,7 @@ def made_up_soak() -> Soak:
         warm=120 * SECOND,
         sent=np.column_stack([sent, np.arange(count) % len(HANDS)]),
         arrived=np.column_stack([sent, sent + 25 * 10**6]),
-        account=Account(count, count, count, {}, count),
+        counts=FrameCounts(count, count, count, {}, count),
         others=0.0,
     )
 
@@ -225,10 +225,10 @@ def busy(soak: Soak) -> Soak:
 
 def with_every_nth_left_out(soak: Soak, n: int) -> Soak:
     """Each costs as much as before, but not all are processed."""
-    sent = soak.account.sent
+    sent = soak.counts.sent
     done = sent - sent // n
-    a = replace(soak.account, processed=done, dropped={DROP_POLICY: sent // n}, arrived=done)
-    return replace(soak, arrived=soak.arrived[np.arange(sent) % n > 0], account=a)
+    a = replace(soak.counts, processed=done, dropped={DROP_POLICY: sent // n}, arrived=done)
+    return replace(soak, arrived=soak.arrived[np.arange(sent) % n > 0], counts=a)
 
 
 def test_a_soak_without_a_flaw_has_plain_figures():
@@ -250,10 +250,10 @@ def test_a_soak_without_a_flaw_has_plain_figures():
         }
     )
     assert soak.rate == pytest.approx(30.0)
-    told = words(soak)
-    assert "28.0 min after a warm-up of 2.0" in told
-    assert "p50 25.0 ms, p99 25.0 ms" in told
-    assert "lost: none" in told
+    text = summary(soak)
+    assert "28.0 min after a warm-up of 2.0" in text
+    assert "p50 25.0 ms, p99 25.0 ms" in text
+    assert "lost: none" in text
 
 
 FLAWS: dict[str, Callable[[Soak], Soak]] = {
@@ -262,7 +262,7 @@ FLAWS: dict[str, Callable[[Soak], Soak]] = {
     # From the greatest until minute 4.8, 10, to that in the end, 16.
     "holds 6 more shared-memory segments": growing("segments", 1 / 5),
     "2 between camera and node": lambda soak: replace(
-        soak, account=replace(soak.account, sent=soak.account.sent + 2)
+        soak, counts=replace(soak.counts, sent=soak.counts.sent + 2)
     ),
     "p99 latency rises": slowing_down,
     "keep 1.10 cores busy": busy,
@@ -297,7 +297,7 @@ def test_memory_may_grow_a_little_and_more_so_in_a_short_soak():
 def test_memory_counts_as_the_kernel_counts_it_shared_or_not():
     soak = growing("rss", 50.0)(growing("shared", 50.0)(made_up_soak()))
     assert any("memory grows" in promise for promise in broken_promises(soak, 1.5))
-    assert "RSS is both, +50.0 kB/min" in words(soak)
+    assert "RSS is both, +50.0 kB/min" in summary(soak)
 
 
 def test_dropped_frames_do_not_make_the_node_look_idle():
@@ -345,10 +345,10 @@ def test_logs_are_read_while_they_are_written(tmp_path):
 
 
 def test_diagnostics_are_read_while_they_are_written(tmp_path):
-    told, path = told_of(3, 2), tmp_path / "told"
-    assert read_told(path) == []
-    path.write_text(told_line(told) + told_line(told)[:20])
-    assert read_told(path) == [told]
+    status, path = status_of(3, 2), tmp_path / "diagnostics"
+    assert read_statuses(path) == []
+    path.write_text(status_line(status) + status_line(status)[:20])
+    assert read_statuses(path) == [status]
 
 
 # Samples
@@ -360,14 +360,14 @@ def test_a_sample_tells_what_a_process_holds(tmp_path):
     )
     plain = "import sys, time"
     end = "; print('ready', flush=True); time.sleep(60)"
-    with Children() as children:
+    with ProcessGroup() as group:
         samples = []
         for name, code in (("plain", plain), ("full", held)):
-            child = children.start(
+            process = group.start(
                 name, [sys.executable, "-c", code + end], dict(os.environ), tmp_path
             )
-            children.wait_until(lambda child=child: "ready" in child.last_words(), name, 60)
-            samples.append(take_sample(child))
+            group.wait_until(lambda process=process: "ready" in process.log_tail(), name, 60)
+            samples.append(take_sample(process))
     less, more = samples
     assert more.files - less.files == 3
     assert more.own - less.own == pytest.approx(50_000_000 / 1024, rel=0.05)
@@ -386,9 +386,9 @@ def render_quickly(path, pool, progress):
     np.save(path, np.stack([images[sides] for _, sides in FRAMES]))
 
 
-def test_a_short_soak_accounts_for_every_frame(nets, tmp_path, capsys, monkeypatch):
+def test_a_short_soak_accounts_for_every_frame(models, tmp_path, capsys, monkeypatch):
     pytest.importorskip("rclpy", reason="needs ROS 2")
-    soak = pytest.importorskip("hamer_ros.bench.soak.measure", reason="needs the built messages")
+    soak = pytest.importorskip("bench.soak.measure", reason="needs the built messages")
     try:
         installed_node()
     except DemoError as reason:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.camera.model import CameraError, CameraModel
 from hamer_ros.demo.intrinsics import parse_camera
 from hamer_ros.demo.orientation import orientation_of
 from hamer_ros.demo.sources import SourceError, open_source, read_image

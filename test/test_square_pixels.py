@@ -12,12 +12,12 @@ from helpers import MODEL, hand_at
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hamer_ros.camera import CameraError, CameraModel
-from hamer_ros.detection.given import GivenDetector
-from hamer_ros.hands import Frame, Side, SuggestedBox
+from hamer_ros.camera.model import CameraError, CameraModel
+from hamer_ros.detection.external import ExternalDetector
+from hamer_ros.geometry.rotations import exp_so3
+from hamer_ros.hands import ExternalBox, Frame, Handedness
 from hamer_ros.pipeline import HandPipeline
 from hamer_ros.rendering.clip import INTRINSICS, clip_frame
-from hamer_ros.rotations import exp_so3
 from hamer_ros.square_pixels import square_pixels
 
 SQUARE = CameraModel(640, 480, 600.0, 600.0, 320.0, 240.0)
@@ -112,7 +112,7 @@ class Projected:
     def __init__(self) -> None:
         self.seen: list[CameraModel] = []
 
-    def recover(self, frame: Frame, detections):
+    def estimate(self, frame: Frame, detections):
         self.seen.append(frame.camera)
         rotation, wrist = exp_so3(np.array([0.3, 0.1, 0.9])), np.array([0.05, 0.0, 0.6])
         hand = hand_at(rotation, wrist, camera=frame.camera)
@@ -125,17 +125,17 @@ class Projected:
 
 @unequal
 def test_a_hand_is_told_of_in_the_pixels_of_its_own_image(camera):
-    recoverer, detector = Projected(), GivenDetector()
-    pipeline = HandPipeline(camera, detector, recoverer)
+    estimator, detector = Projected(), ExternalDetector()
+    pipeline = HandPipeline(detector, estimator)
     box = np.array([100.0, 90.0, 260.0, 200.0])
-    suggested = (SuggestedBox(box, Side.RIGHT, 0.9),)
+    suggested = (ExternalBox(box, Handedness.RIGHT, 0.9),)
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
-    (hand,) = pipeline.process(black, 0.0, boxes=suggested).hands
-    assert recoverer.seen[0].fx == pytest.approx(recoverer.seen[0].fy, rel=2e-3)
+    (hand,) = pipeline.process(Frame(black, 0.0, camera, boxes=suggested)).hands
+    assert estimator.seen[0].fx == pytest.approx(estimator.seen[0].fy, rel=2e-3)
     placed = hand.placed
     # Reprojected by the camera of the image, not of the resampled one.
     np.testing.assert_allclose(camera.project(placed.joints), placed.hand.keypoints, atol=0.5)
-    there = placed.hand.detection.box
+    there = placed.hand.detection.bounding_box
     if camera.skew:  # the box around the sheared box is larger
         assert there[0] <= box[0]
         assert there[2] >= box[2]
@@ -144,7 +144,7 @@ def test_a_hand_is_told_of_in_the_pixels_of_its_own_image(camera):
         np.testing.assert_allclose(there, box, atol=1e-6)
 
 
-@pytest.mark.usefixtures("nets")
+@pytest.mark.usefixtures("models")
 @pytest.mark.parametrize("stretch", [4 / 3, 3 / 4])
 def test_a_squeezed_video_mode_costs_little(stretch):
     """Against the same clip with square pixels; without resampling it is off twice as much."""
@@ -153,13 +153,13 @@ def test_a_squeezed_video_mode_costs_little(stretch):
         width = round(640 * factor)
         k = INTRINSICS
         camera = CameraModel(width, 480, k[0, 0] * factor, k[1, 1], k[0, 2] * factor, k[1, 2])
-        pipeline, off = HandPipeline(camera), []
+        pipeline, off = HandPipeline(), []
         for i in range(0, 24, 3):
             frame = clip_frame(MODEL, i)
             rgb = cv2.resize(frame.rgb, (width, 480), interpolation=cv2.INTER_AREA)
-            for hand in pipeline.process(rgb, i / 30).hands:
+            for hand in pipeline.process(Frame(rgb, i / 30, camera)).hands:
                 for truth in frame.hands:
-                    if truth.side is hand.placed.hand.side:
+                    if truth.handedness is hand.placed.hand.handedness:
                         error = hand.placed.joints - truth.joints
                         off.append(np.linalg.norm(error, axis=1).mean())
         errors[name] = np.mean(off)

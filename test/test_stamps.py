@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hamer_ros.pipeline import LATE
-from hamer_ros.ros.rejection import FrameRejectedError
-from hamer_ros.ros.stamps import LATE_RUN, MAX_AHEAD, StampGate, in_words
+from hamer_ros.ros.input.frame_rejection import FrameRejectedError
+from hamer_ros.ros.input.stamps import LATE_RUN, MAX_AHEAD, StampGate, duration
 
 NOW = 1_000_000_000_000
 """Nanoseconds."""
@@ -124,7 +124,7 @@ def test_never_many_refusals_in_a_row_for_order_alone(offsets):
     ],
 )
 def test_durations_are_told_in_words(seconds, words):
-    assert in_words(seconds) == words
+    assert duration(seconds) == words
 
 
 def remarks(stamp: Time, now: int = NOW) -> dict[str, str]:

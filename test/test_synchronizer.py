@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamer_ros.ros.synchronizer import MAX_HELD, RESTART, Companion, Synchronizer
+from hamer_ros.ros.input.synchronizer import MAX_HELD, RESTART, Companion, Synchronizer
 
 MS = 1_000_000
 

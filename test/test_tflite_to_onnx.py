@@ -1,6 +1,6 @@
-"""The converter, on nets small enough to be written by hand.
+"""The converter, on models small enough to be written by hand.
 
-Each net is built operator by operator as a tflite file, converted, and run by onnxruntime; the
+Each model is built operator by operator as a tflite file, converted, and run by onnxruntime; the
 answer must be that of a closed form, and of Google's own interpreter where that is installed.
 """
 
@@ -14,7 +14,7 @@ flatbuffers = pytest.importorskip("flatbuffers", reason="comes with tflite")
 tflite = pytest.importorskip("tflite", reason="converting needs: pip install tflite onnx")
 pytest.importorskip("onnx", reason="converting needs: pip install tflite onnx")
 
-from hamer_ros.nets.tflite_to_onnx import (  # noqa: E402
+from hamer_ros.inference.tflite_to_onnx import (  # noqa: E402
     ConversionError,
     convert,
     same_padding,
@@ -27,7 +27,7 @@ TYPES = {
 }
 
 
-class NetBuilder:
+class ModelBuilder:
     """Writes a tflite file: tensors first, then the operators between them."""
 
     def __init__(self):
@@ -128,25 +128,25 @@ class NetBuilder:
 
 
 def run(model, value):
-    onnx_model = convert(model, "net.tflite")
+    onnx_model = convert(model, "model.tflite")
     session = onnxruntime.InferenceSession(onnx_model, providers=["CPUExecutionProvider"])
     return session.run(None, {"input": value})
 
 
-def net_of_all_operators(rng):
-    """A net with each of the thirteen operators; image 7 x 6, odd sizes so that SAME is uneven."""
-    net = NetBuilder()
+def model_of_all_operators(rng):
+    """Each of the thirteen operators; image 7 x 6, odd sizes so that SAME is uneven."""
+    model = ModelBuilder()
     half = lambda *shape: rng.normal(size=shape).astype(np.float16)  # noqa: E731
     single = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
     same, valid = tflite.Padding.SAME, tflite.Padding.VALID
     relu6 = tflite.ActivationFunctionType.RELU6
     relu = tflite.ActivationFunctionType.RELU
 
-    source = net.tensor((1, 7, 6, 3))
-    weights = net.operator("DEQUANTIZE", [net.constant(half(4, 3, 3, 3))], (4, 3, 3, 3))
-    x = net.operator(
+    source = model.tensor((1, 7, 6, 3))
+    weights = model.operator("DEQUANTIZE", [model.constant(half(4, 3, 3, 3))], (4, 3, 3, 3))
+    x = model.operator(
         "CONV_2D",
-        [source, weights, net.constant(single(4))],
+        [source, weights, model.constant(single(4))],
         (1, 4, 3, 4),
         "Conv2DOptions",
         Padding=same,
@@ -156,10 +156,10 @@ def net_of_all_operators(rng):
         DilationWFactor=1,
         FusedActivationFunction=relu6,
     )
-    x = net.operator("PRELU", [x, net.constant(single(1, 1, 4))], (1, 4, 3, 4))
-    y = net.operator(
+    x = model.operator("PRELU", [x, model.constant(single(1, 1, 4))], (1, 4, 3, 4))
+    y = model.operator(
         "DEPTHWISE_CONV_2D",
-        [x, net.constant(single(1, 3, 3, 4)), net.constant(single(4))],
+        [x, model.constant(single(1, 3, 3, 4)), model.constant(single(4))],
         (1, 4, 3, 4),
         "DepthwiseConv2DOptions",
         Padding=same,
@@ -170,10 +170,10 @@ def net_of_all_operators(rng):
         DilationWFactor=1,
         FusedActivationFunction=tflite.ActivationFunctionType.NONE,
     )
-    x = net.operator("ADD", [x, y], (1, 4, 3, 4), "AddOptions", FusedActivationFunction=relu)
+    x = model.operator("ADD", [x, y], (1, 4, 3, 4), "AddOptions", FusedActivationFunction=relu)
     pads = np.array([[0, 0], [0, 1], [1, 0], [0, 2]], np.int32)
-    x = net.operator("PAD", [x, net.constant(pads)], (1, 5, 4, 6), "PadOptions")
-    pooled = net.operator(
+    x = model.operator("PAD", [x, model.constant(pads)], (1, 5, 4, 6), "PadOptions")
+    pooled = model.operator(
         "MAX_POOL_2D",
         [x],
         (1, 2, 2, 6),
@@ -185,8 +185,8 @@ def net_of_all_operators(rng):
         FilterWidth=2,
         FusedActivationFunction=tflite.ActivationFunctionType.NONE,
     )
-    size = net.constant(np.array([4, 4], np.int32))
-    grown = net.operator(
+    size = model.constant(np.array([4, 4], np.int32))
+    grown = model.operator(
         "RESIZE_BILINEAR",
         [pooled, size],
         (1, 4, 4, 6),
@@ -195,32 +195,32 @@ def net_of_all_operators(rng):
         HalfPixelCenters=True,
     )
     first, second = (
-        net.operator(
+        model.operator(
             "RESHAPE",
-            [image, net.constant(np.array([1, n, 6], np.int32))],
+            [image, model.constant(np.array([1, n, 6], np.int32))],
             (1, n, 6),
             "ReshapeOptions",
         )
         for image, n in ((pooled, 4), (grown, 16))
     )
-    joined = net.operator(
+    joined = model.operator(
         "CONCATENATION", [first, second], (1, 20, 6), "ConcatenationOptions", Axis=1
     )
-    axes = net.constant(np.array([1, 2], np.int32))
-    mean = net.operator("MEAN", [grown, axes], (1, 6), "ReducerOptions", KeepDims=False)
-    dense = net.operator(
+    axes = model.constant(np.array([1, 2], np.int32))
+    mean = model.operator("MEAN", [grown, axes], (1, 6), "ReducerOptions", KeepDims=False)
+    dense = model.operator(
         "FULLY_CONNECTED",
-        [mean, net.constant(single(2, 6)), net.constant(single(2))],
+        [mean, model.constant(single(2, 6)), model.constant(single(2))],
         (1, 2),
         "FullyConnectedOptions",
     )
-    chance = net.operator("LOGISTIC", [dense], (1, 2))
-    return net.build(source, [joined, chance])
+    chance = model.operator("LOGISTIC", [dense], (1, 2))
+    return model.build(source, [joined, chance])
 
 
 def test_every_operator_agrees_with_googles_interpreter():
     interpreters = pytest.importorskip("ai_edge_litert.interpreter")
-    model = net_of_all_operators(np.random.default_rng(3))
+    model = model_of_all_operators(np.random.default_rng(3))
     reference = interpreters.Interpreter(model_content=model)
     reference.allocate_tensors()
     source = reference.get_input_details()[0]["index"]
@@ -232,29 +232,29 @@ def test_every_operator_agrees_with_googles_interpreter():
         expected = [reference.get_tensor(d["index"]) for d in reference.get_output_details()]
         found = run(model, value)
         assert [f.shape for f in found] == [(1, 20, 6), (1, 2)]
-        assert np.ptp(found[0]) > 0.1, "a net that says nothing agrees with anything"
+        assert np.ptp(found[0]) > 0.1, "a model that says nothing agrees with anything"
         for f, e in zip(found, expected, strict=True):
             np.testing.assert_allclose(f, e, atol=1e-5)
 
 
 def test_prelu_against_its_formula():
-    net = NetBuilder()
-    source = net.tensor((1, 2, 2, 3))
+    model = ModelBuilder()
+    source = model.tensor((1, 2, 2, 3))
     slopes = np.array([0.5, -1, 2], np.float32)
-    out = net.operator("PRELU", [source, net.constant(slopes.reshape(1, 1, 3))], (1, 2, 2, 3))
+    out = model.operator("PRELU", [source, model.constant(slopes.reshape(1, 1, 3))], (1, 2, 2, 3))
     value = np.arange(-6, 6, dtype=np.float32).reshape(1, 2, 2, 3)
-    (found,) = run(net.build(source, [out]), value)
+    (found,) = run(model.build(source, [out]), value)
     np.testing.assert_array_equal(found, np.where(value < 0, slopes * value, value))
 
 
 def test_convolution_against_a_loop():
     rng = np.random.default_rng(0)
     weights, bias = rng.normal(size=(2, 3, 3, 1)), rng.normal(size=2)
-    net = NetBuilder()
-    source = net.tensor((1, 6, 5, 1))
-    out = net.operator(
+    model = ModelBuilder()
+    source = model.tensor((1, 6, 5, 1))
+    out = model.operator(
         "CONV_2D",
-        [source, *(net.constant(v.astype(np.float32)) for v in (weights, bias))],
+        [source, *(model.constant(v.astype(np.float32)) for v in (weights, bias))],
         (1, 3, 3, 2),
         "Conv2DOptions",
         Padding=tflite.Padding.SAME,
@@ -265,7 +265,7 @@ def test_convolution_against_a_loop():
         FusedActivationFunction=tflite.ActivationFunctionType.NONE,
     )
     value = rng.normal(size=(1, 6, 5, 1)).astype(np.float32)
-    (found,) = run(net.build(source, [out]), value)
+    (found,) = run(model.build(source, [out]), value)
     # Height 6, stride 2, kernel 3: one row of zeros below.  Width 5: one column on each side.
     padded = np.pad(value[0, :, :, 0], ((0, 1), (1, 1)))
     expected = np.array(
@@ -295,19 +295,19 @@ def test_same_padding(size, kernel, stride, expected):
 
 
 def test_unknown_operator_is_named_with_its_file():
-    net = NetBuilder()
-    source = net.tensor((1, 2, 2, 3))
-    out = net.operator("SOFTMAX", [source], (1, 2, 2, 3))
+    model = ModelBuilder()
+    source = model.tensor((1, 2, 2, 3))
+    out = model.operator("SOFTMAX", [source], (1, 2, 2, 3))
     with pytest.raises(ConversionError, match=r"strange\.tflite.*SOFTMAX"):
-        convert(net.build(source, [out]), "strange.tflite")
+        convert(model.build(source, [out]), "strange.tflite")
 
 
-def test_unknown_activation_is_an_error_not_a_wrong_net():
-    net = NetBuilder()
-    source = net.tensor((1, 2, 2, 1))
+def test_unknown_activation_is_an_error_not_a_wrong_model():
+    model = ModelBuilder()
+    source = model.tensor((1, 2, 2, 1))
     tanh = tflite.ActivationFunctionType.TANH
-    out = net.operator(
+    out = model.operator(
         "ADD", [source, source], (1, 2, 2, 1), "AddOptions", FusedActivationFunction=tanh
     )
     with pytest.raises(ConversionError, match="activation"):
-        convert(net.build(source, [out]), "net.tflite")
+        convert(model.build(source, [out]), "model.tflite")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamer_ros.track_evaluation import (
+from bench.track_evaluation import (
     best_pairs,
     distances,
     fragmentations,

@@ -9,12 +9,12 @@ from helpers import CAMERA, MODEL, placed_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hamer_ros.hands import Frame, PlacedHand, ScaleSource, Side, TrackedHand, TrackState
-from hamer_ros.rotations import exp_so3
+from hamer_ros.geometry.rotations import exp_so3
+from hamer_ros.hands import Frame, Handedness, PlacedHand, ScaleSource, TrackedHand, TrackState
 from hamer_ros.tracking import Tracker, TrackerOptions
 
 BLACK = np.zeros((480, 640, 3), np.uint8)
-BASES = {side: placed_at(side=side) for side in Side}
+BASES = {handedness: placed_at(handedness=handedness) for handedness in Handedness}
 
 NEXT = {
     None: {TrackState.NEW},
@@ -29,7 +29,7 @@ NEXT = {
 @st.composite
 def placed_hands(draw: st.DrawFn) -> PlacedHand:
     """Hands up to 100 m away before the camera, near misses of one place being likely."""
-    base = BASES[draw(st.sampled_from(list(Side)))]
+    base = BASES[draw(st.sampled_from(list(Handedness)))]
     near = draw(st.booleans())
     sideways = st.floats(-0.1, 0.1) if near else st.floats(-100, 100)
     depth = st.floats(0.3, 0.8) if near else st.floats(1e-3, 100)
@@ -37,8 +37,8 @@ def placed_hands(draw: st.DrawFn) -> PlacedHand:
     turn = np.array([draw(st.floats(-4, 4)) for _ in range(3)])
     detection = replace(
         base.hand.detection,
-        region=draw(st.integers(1, 4)),
-        side_score=draw(st.floats(0.5, 1.0)),
+        detection_id=draw(st.integers(1, 4)),
+        handedness_score=draw(st.floats(0.5, 1.0)),
     )
     hand = replace(
         base.hand,
@@ -56,14 +56,14 @@ def placed_hands(draw: st.DrawFn) -> PlacedHand:
         covariance=np.diag(spread**2),
         scale=draw(st.floats(1e-3, 1e3)),
         scale_source=draw(st.sampled_from(list(ScaleSource))),
-        rms_px=draw(st.floats(0, 1e6)),
+        reprojection_rms=draw(st.floats(0, 1e6)),
     )
 
 
 @st.composite
 def options(draw: st.DrawFn) -> TrackerOptions:
     return TrackerOptions(
-        smooth=draw(st.booleans()),
+        smoothing=draw(st.booleans()),
         min_cutoff=draw(st.floats(1e-6, 1e6)),
         beta=draw(st.floats(0, 1e6)),
         d_cutoff=draw(st.floats(1e-6, 1e6)),
@@ -103,19 +103,19 @@ def check(tracked: TrackedHand) -> None:
     for numbers in (
         placed.translation,
         placed.scale,
-        placed.rms_px,
+        placed.reprojection_rms,
         placed.vertices,
         placed.joints,
         hand.keypoints,
         hand.keypoint_scores,
         hand.hand_pose,
         hand.betas,
-        hand.detection.box,
-        hand.detection.side_score,
+        hand.detection.bounding_box,
+        hand.detection.handedness_score,
     ):
         assert np.isfinite(numbers).all()
     np.testing.assert_allclose(placed.rotation @ placed.rotation.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(placed.rotation) > 0
     np.testing.assert_array_equal(placed.covariance, placed.covariance.T)
     assert (np.linalg.eigvalsh(placed.covariance) > 0).all()
-    assert 0.5 <= hand.detection.side_score <= 1
+    assert 0.5 <= hand.detection.handedness_score <= 1

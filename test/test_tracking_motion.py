@@ -92,7 +92,7 @@ def test_an_update_is_the_product_of_two_gaussians():
     np.testing.assert_allclose(np.concatenate([after.position, after.velocity]), mean, rtol=1e-9)
 
 
-def test_one_bad_sighting_hardly_changes_the_velocity():
+def test_one_bad_measurement_hardly_changes_the_velocity():
     noise = np.diag([1e-5, 1e-5, 1e-4])
     start = motion.begin(0.0, np.zeros(3), noise)
     for k in range(1, 20):
@@ -115,10 +115,10 @@ def test_ellipsoids_of_hidden_hands_hold_nineteen_in_twenty(hidden):
     noise = sigma**2 * np.eye(3)
     inside = 0
     for hand in positions.transpose(1, 0, 2):
-        sightings = hand[: seen + 1] + sigma * rng.normal(size=(seen + 1, 3))
-        belief = motion.begin(0.0, sightings[0], noise)
+        measurements = hand[: seen + 1] + sigma * rng.normal(size=(seen + 1, 3))
+        belief = motion.begin(0.0, measurements[0], noise)
         for k in range(1, seen + 1):
-            belief = motion.update(motion.predict(belief, k * dt), sightings[k], noise)
+            belief = motion.update(motion.predict(belief, k * dt), measurements[k], noise)
         belief = motion.predict(belief, (seen + hidden) * dt)
         off = hand[-1] - belief.position
         inside += off @ np.linalg.solve(belief.pp, off) < CHI2_95

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from hamer_ros.bench.records import Record
-from hamer_ros.bench.tracks import broken_promises
-from hamer_ros.bench.tracks_run import play
+from bench.records import Record
+from bench.tracking_scenes import crossing, crossing_same_side, occlusion_both
+from bench.tracks import broken_promises
+from bench.tracks_run import play
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.rendering.scenes import crossing, crossing_same_side, occlusion_both
 
 MODEL = HandModel.default()
 
@@ -21,10 +21,10 @@ MODEL = HandModel.default()
     [crossing(2), crossing_same_side(0), occlusion_both(MODEL, 0)],
     ids=lambda scene: scene.name,
 )
-def test_hands_keep_their_numbers_and_sides(nets, scene):
+def test_hands_keep_their_numbers_and_sides(models, scene):
     run = play(scene)
     assert run.switches == 0
-    assert run.side_errors == 0
+    assert run.handedness_errors == 0
     assert run.invented == 0
     assert run.missed < 0.1 * run.visible
     # Every hand was lost for a while, or the scene would show nothing.

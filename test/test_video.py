@@ -15,8 +15,8 @@ pytest.importorskip("sensor_msgs", reason="needs ROS 2")
 av = pytest.importorskip("av", reason="needs PyAV")
 
 from hamer_ros.errors import MissingFileError  # noqa: E402
-from hamer_ros.ros.images import ImageError  # noqa: E402
-from hamer_ros.ros.video import VideoDecoder  # noqa: E402
+from hamer_ros.ros.images.decode import ImageError  # noqa: E402
+from hamer_ros.ros.images.video_decoder import VideoDecoder  # noqa: E402
 
 av.logging.set_level(av.logging.PANIC)
 

@@ -15,9 +15,9 @@ from std_msgs.msg import Header
 from test_video import GOP, encoded, picture
 
 from hamer_ros.errors import MissingFileError
-from hamer_ros.ros.images import decode_image
-from hamer_ros.ros.observations import Observations
-from hamer_ros.ros.video_packets import PacketReader, packet_type
+from hamer_ros.ros.images.decode import decode_image
+from hamer_ros.ros.images.video_packets import PacketReader, packet_type
+from hamer_ros.ros.monitoring.observations import Observations
 
 
 class World:

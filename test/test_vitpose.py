@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,14 +13,14 @@ from helpers import CAMERA
 
 from hamer_ros.detection import DetectorOptions, make_detector
 from hamer_ros.detection.box_outputs import ScoredBoxes
-from hamer_ros.hands import AbandonedError, Frame, Side
+from hamer_ros.hands import AbandonedError, Frame, Handedness
 
 torch = pytest.importorskip("torch")
-from hamer_ros.detection.vitpose.detector import VitPoseDetector  # noqa: E402
 from hamer_ros.detection.vitpose.network import VitPoseConfig, VitPoseNetwork  # noqa: E402
+from hamer_ros.detection.vitpose.vitpose_detector import VitPoseDetector  # noqa: E402
 from hamer_ros.detection.vitpose.weights import IN_DATA_FOLDER, load_network  # noqa: E402
 from hamer_ros.errors import FileFormatError  # noqa: E402
-from hamer_ros.hamer.backbone import ViTConfig  # noqa: E402
+from hamer_ros.networks.vision_transformer import ViTConfig  # noqa: E402
 
 BOX = np.array([100.0, 40, 300, 440])
 SMALL = VitPoseConfig(ViTConfig(dim=32, depth=2, heads=4, mlp_dim=64), filters=8)
@@ -90,8 +91,8 @@ def test_weights_arrive(weights, tmp_path):
     path.parent.mkdir(parents=True)
     save(path, weights)
     image = torch.rand(1, 3, 256, 192)
-    for given_path in (path, tmp_path):
-        network = load_network(given_path, SMALL)
+    for user_path in (path, tmp_path):
+        network = load_network(user_path, SMALL)
         assert not network.training
         with torch.no_grad():
             torch.testing.assert_close(network(image), expected(image), rtol=0, atol=0)
@@ -211,16 +212,19 @@ def test_hands_are_found_by_way_of_the_person(scene, monkeypatch):
     detector, frame = scene
     # What Painted says of the mirrored crop is of no use.
     monkeypatch.setattr(
-        "hamer_ros.detection.vitpose.detector.merge_mirrored", lambda maps, mirrored: maps
+        "hamer_ros.detection.vitpose.vitpose_detector.merge_mirrored", lambda maps, mirrored: maps
     )
     left, right = detector.detect(frame)
-    assert (left.side, right.side) == (Side.LEFT, Side.RIGHT)
+    assert (left.handedness, right.handedness) == (Handedness.LEFT, Handedness.RIGHT)
     # Painted puts a keypoint in every third row of cells, and a cell is 8 pixels high.
-    np.testing.assert_allclose(left.box[1::2], [100, 180], atol=26)
-    np.testing.assert_allclose(right.box[1::2], [300, 380], atol=26)
-    assert 112 <= left.box[0] <= left.box[2] <= 190
-    assert 212 <= right.box[0] <= right.box[2] <= 290
-    assert [d.region for d in detector.detect(frame)] == [left.region, right.region]
+    np.testing.assert_allclose(left.bounding_box[1::2], [100, 180], atol=26)
+    np.testing.assert_allclose(right.bounding_box[1::2], [300, 380], atol=26)
+    assert 112 <= left.bounding_box[0] <= left.bounding_box[2] <= 190
+    assert 212 <= right.bounding_box[0] <= right.bounding_box[2] <= 290
+    assert [d.detection_id for d in detector.detect(frame)] == [
+        left.detection_id,
+        right.detection_id,
+    ]
 
 
 def test_a_frame_that_nobody_waits_for_ends_between_two_blocks(scene):
@@ -244,7 +248,9 @@ def test_no_person_no_hands(scene):
 
 
 def test_the_detector_asks_for_its_files(tmp_path):
-    with pytest.raises(ValueError, match=r"ONNX net that finds people and .* wholebody\.pth"):
-        make_detector("vitpose", DetectorOptions(model="people.onnx"))
+    with pytest.raises(ValueError, match=r"ONNX model that finds people and .* wholebody\.pth"):
+        make_detector("vitpose", DetectorOptions(detector_model=Path("people.onnx")))
     with pytest.raises(FileNotFoundError, match=r"people\.onnx: no such file"):
-        make_detector("vitpose", DetectorOptions(model="people.onnx", vitpose=str(tmp_path)))
+        make_detector(
+            "vitpose", DetectorOptions(detector_model=Path("people.onnx"), vitpose=tmp_path)
+        )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hamer_ros.detection.vitpose.crops import MEAN, STD, cut_crops, person_window
 from hamer_ros.detection.vitpose.heat_maps import decode, merge_mirrored, person_hands
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 
 BOX = np.array([100.0, 40, 300, 440])
 
@@ -129,7 +129,7 @@ def test_the_box_spans_what_is_sure():
     left, right = person_hands(points, scores, window)
     for found, part, score in ((left, points[:4], 0.8), (right, points[21:31], 0.6)):
         pixels = window.to_image(4 * part)
-        np.testing.assert_allclose(found.box, [*pixels.min(0), *pixels.max(0)])
+        np.testing.assert_allclose(found.bounding_box, [*pixels.min(0), *pixels.max(0)])
         assert found.score == pytest.approx(score)
     assert left.right < 0.5 < right.right
 
@@ -137,5 +137,5 @@ def test_the_box_spans_what_is_sure():
 @pytest.mark.parametrize(("left", "right"), [(0, 0), (3, 4), (4, 3), (21, 21)])
 def test_a_hand_needs_four_sure_keypoints(left, right):
     found = person_hands(*keypoints(left, right), person_window(BOX))
-    sides = [Side.RIGHT if f.right > 0.5 else Side.LEFT for f in found]
-    assert sides == [Side.LEFT] * (left >= 4) + [Side.RIGHT] * (right >= 4)
+    sides = [Handedness.RIGHT if f.right > 0.5 else Handedness.LEFT for f in found]
+    assert sides == [Handedness.LEFT] * (left >= 4) + [Handedness.RIGHT] * (right >= 4)

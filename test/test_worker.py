@@ -13,22 +13,22 @@ pytest.importorskip("hamer_ros.msg", reason="needs the built messages")
 
 from hamer_ros.errors import DeviceError, MissingFileError
 from hamer_ros.hands import AbandonedError
-from hamer_ros.ros import repair, worker
-from hamer_ros.ros.observations import Observations
-from hamer_ros.ros.rejection import FrameRejectedError
-from hamer_ros.ros.repair import ATTEMPTS, FAILURES
-from hamer_ros.ros.statistics import Statistics
-from hamer_ros.ros.worker import Report, Work, Worker
+from hamer_ros.ros import reload_backoff, worker
+from hamer_ros.ros.input.frame_rejection import FrameRejectedError
+from hamer_ros.ros.monitoring.observations import Observations
+from hamer_ros.ros.monitoring.statistics import Statistics
+from hamer_ros.ros.reload_backoff import ATTEMPTS, FAILURES
+from hamer_ros.ros.worker import Worker
 
 OUT_OF_MEMORY = DeviceError("CUDA out of memory")
 
 
 class Bench:
-    """Work for a worker, that goes as the test says."""
+    """A worker, and a processor that does as the test says."""
 
     def __init__(self, monkeypatch) -> None:
-        monkeypatch.setattr(repair, "FIRST_PAUSE", 0.01)
-        monkeypatch.setattr(repair, "LONGEST_PAUSE", 0.01)
+        monkeypatch.setattr(reload_backoff, "FIRST_PAUSE", 0.01)
+        monkeypatch.setattr(reload_backoff, "LONGEST_PAUSE", 0.01)
         self.said: list[str] = []
         self.done: list[object] = []
         self.idle = False
@@ -40,9 +40,9 @@ class Bench:
         self.loaded = 0
         self.given_up = threading.Event()
         self.statistics = Statistics(time.monotonic())
-        report = Report(self.statistics, Observations(self))
-        work = Work(lambda: self.idle, self.process, self.load, self.given_up.set)
-        self.worker = Worker(work, report)
+        self.worker = Worker(
+            self, lambda: self.idle, self.given_up.set, self.statistics, Observations(self)
+        )
 
     def warning(self, text: str) -> bool:
         self.said.append(text)
@@ -56,7 +56,7 @@ class Bench:
             raise self.error
         self.done.append(message)
 
-    def load(self) -> None:
+    def reload(self) -> None:
         self.stop_loading()
         self.loaded += 1
         if self.load_error is not None:
@@ -85,10 +85,10 @@ def bench(monkeypatch) -> Iterator[Bench]:
 def test_a_worker_whose_frames_fail_loads_again_and_goes_on(bench):
     bench.error = OUT_OF_MEMORY
     assert bench.feed_until(lambda: bench.loaded >= 2)
-    assert "CUDA out of memory" in bench.worker.trouble
+    assert "CUDA out of memory" in bench.worker.problem
     bench.error = None
     assert bench.feed_until(lambda: bool(bench.done))
-    assert bench.worker.trouble == ""
+    assert bench.worker.problem == ""
     assert bench.dropped("internal error") >= 2 * FAILURES
     assert len([text for text in bench.said if "CUDA out of memory" in text]) == 1
 
@@ -103,11 +103,11 @@ def test_images_that_come_while_models_are_broken_are_counted(bench):
 def test_a_file_that_was_removed_meanwhile_is_waited_for(bench):
     bench.error, bench.load_error = OUT_OF_MEMORY, MissingFileError("hamer.ckpt: no such file")
     assert bench.feed_until(lambda: bench.loaded > 2 * ATTEMPTS)
-    assert "hamer.ckpt: no such file" in bench.worker.trouble
+    assert "hamer.ckpt: no such file" in bench.worker.problem
     assert not bench.given_up.is_set()
     bench.error = bench.load_error = None
     assert bench.feed_until(lambda: bool(bench.done))
-    assert bench.worker.trouble == ""
+    assert bench.worker.problem == ""
 
 
 def test_images_are_no_reason_to_load_again(bench):
@@ -134,7 +134,7 @@ def test_images_that_come_while_nobody_waits_are_counted(bench):
 
 
 def test_a_worker_that_does_not_come_back_is_left_behind(bench, monkeypatch):
-    monkeypatch.setattr(worker, "PATIENCE", 0.2)
+    monkeypatch.setattr(worker, "CLOSE_SECONDS", 0.2)
     begun, hangs = threading.Event(), threading.Event()
     bench.stop = lambda: (begun.set(), hangs.wait(20))
     bench.worker.put("image")
@@ -150,7 +150,7 @@ def test_a_worker_that_does_not_come_back_is_left_behind(bench, monkeypatch):
 
 def test_a_worker_that_was_left_behind_ends_no_node(bench, monkeypatch):
     """It comes back from the loading of models when others are in use already."""
-    monkeypatch.setattr(worker, "PATIENCE", 0.1)
+    monkeypatch.setattr(worker, "CLOSE_SECONDS", 0.1)
     bench.error, bench.load_error = OUT_OF_MEMORY, DeviceError("no device")
     assert bench.feed_until(lambda: bench.loaded == ATTEMPTS - 1)
     begun, hangs = threading.Event(), threading.Event()

@@ -1,1 +1,1 @@
-"""A camera, the node and a client, each in its own process, and what the client saw."""
+"""The demo: a camera, the node and a client, each in its own process, and a report of the run."""

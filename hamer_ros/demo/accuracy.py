@@ -1,4 +1,4 @@
-"""Which hand of a message is which hand of the truth, and how far apart they are."""
+"""Matching of received hands with true ones, and the errors of their joints."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from hamer_ros.demo.records import SeenHand
-from hamer_ros.evaluation import mpjpe, pa_mpjpe, weak_perspective_translation
-from hamer_ros.hands import Side
+from hamer_ros.geometry.alignment import mpjpe, pa_mpjpe, weak_perspective_translation
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.clip import INTRINSICS, HandTruth
 
 SAME_HAND = 0.5
-"""Mean distance of the joints in the image, in sizes of the hand, up to which it is the same."""
+"""Mean distance of the joints in the image, in sizes of the hand, up to which two hands match."""
 
 
 @dataclass(frozen=True)
 class HandError:
-    """One true hand of one frame that was found.
+    """The errors of one true hand of one frame that was found.
 
     pa_mpjpe, mpjpe: millimetres, after Procrustes alignment and in the camera frame.
     mpjpe_before: in the camera frame, had the hand been placed by HaMeR's own formula.
     """
 
     index: int
-    side: Side
-    side_right: bool
+    handedness: Handedness
+    handedness_right: bool
     pa_mpjpe: float
     mpjpe: float
     mpjpe_before: float
@@ -34,9 +34,10 @@ class HandError:
 
 @dataclass(frozen=True)
 class FrameErrors:
-    """What became of the hands of one frame.
+    """The errors of the hands of one frame.
 
-    missed: true hands that were not found.  invented: hands that are not there.
+    missed: number of true hands that were not found.
+    invented: number of received hands that do not exist.
     """
 
     found: tuple[HandError, ...]
@@ -45,7 +46,7 @@ class FrameErrors:
 
 
 def frame_errors(index: int, seen: Sequence[SeenHand], truth: Sequence[HandTruth]) -> FrameErrors:
-    """Compare one frame; pairs are taken from the nearest in the image on, whatever their side."""
+    """Return the errors of one frame; the nearest hands match first, whatever their handedness."""
     distances = sorted(
         (_distance(hand, true), i, j) for i, hand in enumerate(seen) for j, true in enumerate(truth)
     )
@@ -65,16 +66,16 @@ def _distance(hand: SeenHand, true: HandTruth) -> float:
 def _error(index: int, hand: SeenHand, true: HandTruth) -> HandError:
     return HandError(
         index,
-        true.side,
-        hand.side is true.side,
+        true.handedness,
+        hand.handedness is true.handedness,
         1e3 * pa_mpjpe(hand.joints, true.joints),
         1e3 * mpjpe(hand.joints, true.joints),
-        1e3 * mpjpe(_before(hand), true.joints),
+        1e3 * mpjpe(_weak_perspective_joints(hand), true.joints),
     )
 
 
-def _before(hand: SeenHand) -> np.ndarray:
-    """(21, 3) joints where they would be without the placement."""
-    arms = hand.joints - hand.joints[0]
+def _weak_perspective_joints(hand: SeenHand) -> np.ndarray:
+    """Return the joints (21, 3) where HaMeR's own formula would place them."""
+    offsets = hand.joints - hand.joints[0]
     center, focal = INTRINSICS[:2, 2], np.diag(INTRINSICS)[:2]
-    return arms + weak_perspective_translation(arms, (hand.keypoints - center) / focal)
+    return offsets + weak_perspective_translation(offsets, (hand.keypoints - center) / focal)

@@ -1,4 +1,4 @@
-"""The errors of every frame as a chart."""
+"""The chart of the errors of every frame over time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from hamer_ros.demo.accuracy import FrameErrors
-from hamer_ros.demo.axes import Axes, draw_dot, nice
-from hamer_ros.demo.drawing import MUTED, SIDE, TEXT, canvas, put_swatch, put_text
+from hamer_ros.demo.axes import Axes, draw_dot, round_up
+from hamer_ros.demo.drawing import HAND_COLORS, MUTED, TEXT, canvas, put_swatch, put_text
 from hamer_ros.demo.report import MEAN_PA_LIMIT, PA_LIMIT
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 
 _WIDTH, _HEIGHT = 1100, 680
 _LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 76, 24, 76, 78, 56
@@ -18,10 +18,10 @@ _PANEL_HEIGHT = (_HEIGHT - _TOP - _GAP - _BOTTOM) // 2
 
 
 def error_chart(errors: Mapping[int, FrameErrors], rate: float) -> np.ndarray:
-    """Draw PA-MPJPE and the error in the camera's frame of each hand over time.
+    """Return a chart (680, 1100, 3) uint8 RGB of PA-MPJPE and MPJPE of each hand over time.
 
-    errors: of each processed frame under its number.  rate: frames per second.
-    Returns (680, 1100, 3) uint8 RGB.
+    errors: of each processed frame, by its index.
+    rate: frames per second.
     """
     out = canvas(_WIDTH, _HEIGHT)
     x_max = max(max(errors, default=0) / rate, 1.0 / rate)
@@ -29,8 +29,11 @@ def error_chart(errors: Mapping[int, FrameErrors], rate: float) -> np.ndarray:
     camera, before = _series(errors, rate, "mpjpe"), _series(errors, rate, "mpjpe_before")
     put_text(out, "Error of the 21 joints against the truth", (_LEFT, 26), 0.62)
     u = _WIDTH - _RIGHT - 212
-    for side in (Side.LEFT, Side.RIGHT):
-        u = put_swatch(out, f"{side.name.lower()} hand", (u, 26), SIDE[side]) + 24
+    for handedness in (Handedness.LEFT, Handedness.RIGHT):
+        u = (
+            put_swatch(out, f"{handedness.name.lower()} hand", (u, 26), HAND_COLORS[handedness])
+            + 24
+        )
     top = _axes(_TOP, x_max, max(1.1 * PA_LIMIT, _largest(pa)))
     _panel(out, top, "PA-MPJPE, mm: the pose alone, after the best similarity", pa)
     for limit, text in ((PA_LIMIT, "limit of each"), (MEAN_PA_LIMIT, "limit of the mean")):
@@ -43,15 +46,15 @@ def error_chart(errors: Mapping[int, FrameErrors], rate: float) -> np.ndarray:
     return out
 
 
-_Series = dict[Side, list[tuple[float, float]]]
+_Series = dict[Handedness, list[tuple[float, float]]]
 
 
 def _series(errors: Mapping[int, FrameErrors], rate: float, field: str) -> _Series:
-    """Side -> (seconds, millimetres) of each frame in which that hand was found."""
-    out: _Series = {Side.LEFT: [], Side.RIGHT: []}
+    """Return handedness -> (seconds, millimetres) of each frame in which that hand was found."""
+    out: _Series = {Handedness.LEFT: [], Handedness.RIGHT: []}
     for index in sorted(errors):
         for error in errors[index].found:
-            out[error.side].append((index / rate, getattr(error, field)))
+            out[error.handedness].append((index / rate, getattr(error, field)))
     return out
 
 
@@ -60,23 +63,23 @@ def _largest(series: _Series) -> float:
 
 
 def _axes(top: int, x_max: float, largest: float) -> Axes:
-    """Axes of a panel; x in seconds, y in millimetres."""
-    return Axes(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PANEL_HEIGHT, x_max, nice(largest))
+    """Return the axes of a panel; x in seconds, y in millimetres."""
+    return Axes(_LEFT, top, _WIDTH - _LEFT - _RIGHT, _PANEL_HEIGHT, x_max, round_up(largest))
 
 
 def _panel(
     out: np.ndarray, axes: Axes, title: str, series: _Series, thin: _Series | None = None
 ) -> None:
     axes.draw(out, title)
-    for side, points in (thin or {}).items():
-        axes.curve(out, points, SIDE[side], 1)
-    for side, points in series.items():
-        axes.curve(out, points, SIDE[side])
+    for handedness, points in (thin or {}).items():
+        axes.curve(out, points, HAND_COLORS[handedness], 1)
+    for handedness, points in series.items():
+        axes.curve(out, points, HAND_COLORS[handedness])
         for x, y in points:
-            draw_dot(out, axes.place(x, y), SIDE[side])
+            draw_dot(out, axes.to_pixels(x, y), HAND_COLORS[handedness])
     means = "     ".join(
-        f"{side.name.lower()}: mean {np.mean([y for _, y in points]):.1f}"
-        for side, points in series.items()
+        f"{handedness.name.lower()}: mean {np.mean([y for _, y in points]):.1f}"
+        for handedness, points in series.items()
         if points
     )
     put_text(out, means, (_WIDTH - _RIGHT, axes.top - 16), 0.45, TEXT, align=1.0)

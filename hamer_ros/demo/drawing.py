@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from hamer_ros.demo.spelling import spelled
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.labels import Box, raised
-from hamer_ros.rendering.overlay import SIDE_COLORS
+from hamer_ros.rendering.overlay import HANDEDNESS_COLORS
 
 Color = tuple[int, int, int]
 
@@ -20,22 +20,22 @@ TEXT: Color = (232, 236, 240)
 TRUTH: Color = (255, 255, 255)
 WARNING: Color = (240, 110, 100)
 
-SIDE: dict[Side, Color] = {
-    side: (round(255 * r), round(255 * g), round(255 * b))
-    for side, (r, g, b) in SIDE_COLORS.items()
+HAND_COLORS: dict[Handedness, Color] = {
+    handedness: (round(255 * r), round(255 * g), round(255 * b))
+    for handedness, (r, g, b) in HANDEDNESS_COLORS.items()
 }
-"""The colour of each hand, as the node's overlay and markers have it."""
+"""Colour of each hand, as in the node's overlay and markers."""
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
 def canvas(width: int, height: int, color: Color = BACKGROUND) -> np.ndarray:
-    """Make a picture of one colour."""
+    """Return a picture of one colour."""
     return np.full((height, width, 3), color, np.uint8)
 
 
 def text_size(text: str, size: float = 0.5) -> tuple[int, int]:
-    """Width and height of the capitals, pixels, as `put_text` writes it."""
+    """Return width and height of the capitals, pixels, as `put_text` writes the text."""
     (width, height), _ = cv2.getTextSize(spelled(text), _FONT, size, _weight(size))
     return width, height
 
@@ -58,12 +58,12 @@ def put_text(
     cv2.putText(image, spelled(text), origin, _FONT, size, color, _weight(size), cv2.LINE_AA)
 
 
-def shortened(text: str, size: float, most: float) -> str:
-    """The text, without its middle where it is wider than ``most`` pixels."""
+def shorten(text: str, size: float, max_width: float) -> str:
+    """Return the text, without its middle where it is wider than ``max_width`` pixels."""
     text = spelled(text)
     kept = len(text)
     short = text
-    while kept > 2 and text_size(short, size)[0] > most:
+    while kept > 2 and text_size(short, size)[0] > max_width:
         kept -= 2
         short = f"{text[: kept // 2]} ... {text[-(kept // 2) :]}"
     return short
@@ -74,8 +74,8 @@ def put_tag(
 ) -> None:
     """Write on a dark plate with a coloured edge.
 
-    corner: its bottom-left, as far as that keeps it in the image and off other plates.
-    taken: the plates in the image until now; this one is added.
+    corner: bottom-left, as far as that keeps the plate in the image and off other plates.
+    taken: the plates in the image so far; this one is added.
     """
     size = max(0.45, min(image.shape[:2]) / 1100)
     width, height = text_size(text, size)
@@ -93,7 +93,7 @@ def put_tag(
 
 
 def put_swatch(image: np.ndarray, text: str, place: tuple[int, int], color: Color) -> int:
-    """One entry of a legend, beginning at (u, v) of its middle; the u of its right end."""
+    """Draw a legend entry at (u, v), the middle of its left edge, and return u of its right end."""
     u, v = place
     cv2.rectangle(image, (u, v - 6), (u + 12, v + 6), color, -1, cv2.LINE_AA)
     put_text(image, text, (u + 20, v), 0.45, MUTED)
@@ -101,19 +101,19 @@ def put_swatch(image: np.ndarray, text: str, place: tuple[int, int], color: Colo
 
 
 def put_ring(image: np.ndarray, place: tuple[float, float]) -> None:
-    """A true joint: a small white ring with a faint dark rim."""
+    """Draw a true joint: a small white ring with a faint dark rim."""
     centre = round(16 * place[0]), round(16 * place[1])
     for radius, color in ((3.6, LINE), (2.8, TRUTH)):
         cv2.circle(image, centre, round(16 * radius), color, 1, cv2.LINE_AA, 4)
 
 
 def scaled(image: np.ndarray, factor: float) -> np.ndarray:
-    """The image enlarged or reduced by a factor."""
+    """Return the image enlarged or reduced by a factor."""
     if factor == 1.0:
         return image
     size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
-    how = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
-    return cv2.resize(image, size, interpolation=how)
+    interpolation = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+    return cv2.resize(image, size, interpolation=interpolation)
 
 
 def _weight(size: float) -> int:

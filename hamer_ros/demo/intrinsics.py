@@ -1,4 +1,4 @@
-"""The camera of the images that are played: known, given by the user, or guessed."""
+"""The camera of the played images: known, given by the user, or guessed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from hamer_ros.calibration_files import read_calibration
-from hamer_ros.camera import GUESS_SIGMA, CameraError, CameraModel
+from hamer_ros.camera.calibration_files import read_calibration
+from hamer_ros.camera.model import GUESS_SIGMA, CameraError, CameraModel
 from hamer_ros.demo.orientation import camera_of_picture
 
 GUESSED_FOV = 60.0
-"""Degrees from left to right, about that of a telephone's or a laptop's camera."""
+"""Degrees from left to right, about that of a phone's or a laptop's camera."""
 
 CameraOfSize = Callable[[int, int], CameraModel]
 """(width, height) of an image in pixels -> its camera; raises CameraError."""
 
 
 def parse_camera(text: str | None, orientations: frozenset[int] | None = None) -> CameraOfSize:
-    """Understand the user's option.
+    """Return the camera for images of any size that an option of the user describes.
 
     text: ``fx,fy,cx,cy`` in pixels, the path of a calibration file (`read_calibration`), or None
         for a guess.
     orientations: Exif's, of the pictures to come, with which intrinsics of the sensor are turned.
-        Where they are not known, size or principal point tell whether a picture was turned, and it
-        is taken for one by a telephone held upright.
+        Where they are not known, size or principal point show whether a picture was turned, and it
+        is taken for one by a phone held upright.
 
     Raises:
         CameraError: neither four numbers nor a file with a usable calibration.
@@ -50,12 +50,12 @@ def parse_camera(text: str | None, orientations: frozenset[int] | None = None) -
 
 
 def _of_numbers(text: str) -> CameraModel:
-    """The camera of four numbers, its size about twice its principal point."""
+    """Return the camera of four numbers, its size about twice its principal point."""
     try:
         fx, fy, cx, cy = (float(part) for part in text.split(","))
     except ValueError:
         raise CameraError(
             f"camera '{text}' is neither fx,fy,cx,cy (four numbers, pixels) nor a calibration file"
         ) from None
-    CameraModel(1, 1, fx, fy, cx, cy)  # complains of what is not finite
+    CameraModel(1, 1, fx, fy, cx, cy)  # raises for numbers that are not finite
     return CameraModel(max(1, round(2 * cx)), max(1, round(2 * cy)), fx, fy, cx, cy)

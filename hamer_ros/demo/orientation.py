@@ -1,4 +1,4 @@
-"""Pictures that are stored sideways, as telephones do, and the intrinsics that turn with them."""
+"""Exif orientations of pictures that are stored sideways, and of their intrinsics."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from hamer_ros.camera import CameraError, CameraModel
+from hamer_ros.camera.model import CameraError, CameraModel
 
 UPRIGHT = 1
-"""Exif's orientation of a picture that is stored as it is looked at."""
+"""Exif's orientation of a picture that is stored upright."""
 
 TELEPHONE = 6
-"""Exif's orientation of a picture by a telephone that is held upright."""
+"""Exif's orientation of a picture by a phone that is held upright."""
 
-# Whether the stored picture is flipped left to right, and then clockwise quarter turns; the likely
-# ones first, for a picture that looks the same in several ways.
+# Orientation -> (the stored picture is flipped left to right, then clockwise quarter turns); the
+# likely ones first, for a picture that looks the same in several of them.
 _STEPS = {
     UPRIGHT: (False, 0),
     TELEPHONE: (False, 1),
@@ -29,7 +29,7 @@ _STEPS = {
 
 
 def orientation_of(stored: np.ndarray, upright: np.ndarray) -> int:
-    """Exif's orientation with which a stored picture (H, W, 3) became an upright one."""
+    """Return Exif's orientation with which a stored picture (H, W, 3) became an upright one."""
     for orientation, (is_flipped, turns) in _STEPS.items():
         turned = np.rot90(stored[:, ::-1] if is_flipped else stored, -turns)
         if np.array_equal(turned, upright):
@@ -44,10 +44,10 @@ def camera_of_picture(
     height: int,
     orientations: frozenset[int] | None,
 ) -> CameraModel:
-    """The camera of an upright picture of width x height pixels.
+    """Return the camera of an upright picture of width x height pixels.
 
-    camera: of the sensor, or of the upright picture.
-    is_sized: whether its size counts; otherwise the principal point tells which of the two it is.
+    camera: that of the sensor, or of the upright picture.
+    is_sized: its size counts; otherwise the principal point shows which of the two it is.
     orientations: Exif's, that the picture may have; None where nothing is known.
 
     Raises:
@@ -67,17 +67,20 @@ def camera_of_picture(
                 f"{width}x{height}"
             )
     else:
-        off, off_sideways = _off(camera, width, height), _off(camera, height, width)
+        offset, offset_sideways = (
+            _offset_from_centre(camera, width, height),
+            _offset_from_centre(camera, height, width),
+        )
         if is_guess:
-            off_sideways *= 2.0
-        is_sideways = off_sideways < off or (is_square and orientations == sideways)
+            offset_sideways *= 2.0
+        is_sideways = offset_sideways < offset or (is_square and orientations == sideways)
     if is_sideways and sideways:
-        camera, ways = replace(camera, width=height, height=width), sideways
+        camera, candidates = replace(camera, width=height, height=width), sideways
     else:
-        camera, ways = replace(camera, width=width, height=height), orientations - sideways
-    cameras = {_turned(camera, way) for way in ways} or {camera}
+        camera, candidates = replace(camera, width=width, height=height), orientations - sideways
+    cameras = {_turned(camera, orientation) for orientation in candidates} or {camera}
     if len(cameras) > 1:
-        listed = " and ".join(str(way) for way in sorted(ways))
+        listed = " and ".join(str(orientation) for orientation in sorted(candidates))
         raise CameraError(
             f"the pictures are turned in several ways (Exif orientations {listed}), so these "
             "intrinsics do not tell the camera of each; play them one by one"
@@ -85,8 +88,8 @@ def camera_of_picture(
     return cameras.pop()
 
 
-def _off(camera: CameraModel, width: int, height: int) -> float:
-    """How far the principal point is from the middle of an image, in parts of it."""
+def _offset_from_centre(camera: CameraModel, width: int, height: int) -> float:
+    """Return the distance of the principal point from the centre, as a share of the image."""
     return abs(camera.cx / width - 0.5) + abs(camera.cy / height - 0.5)
 
 

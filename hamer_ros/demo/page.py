@@ -1,4 +1,4 @@
-"""One frame as a picture: the hands over the image, and each of them from the side."""
+"""The picture of one frame: hands over the image, and each of them from the side."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hamer_ros.camera import CameraModel
+from hamer_ros.camera.model import CameraModel
 from hamer_ros.demo.drawing import (
+    HAND_COLORS,
     MUTED,
     PANEL,
-    SIDE,
     canvas,
     put_ring,
     put_swatch,
@@ -19,54 +19,54 @@ from hamer_ros.demo.drawing import (
     scaled,
 )
 from hamer_ros.demo.records import SeenHand
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.labels import Box
-from hamer_ros.rendering.overlay import SIDE_COLORS, seen_through
+from hamer_ros.rendering.overlay import HANDEDNESS_COLORS, seen_through
 from hamer_ros.rendering.shading import Mesh, shade, side_view
 from hamer_ros.rendering.skeleton import draw_skeleton
 
 MARGIN = 16
 _HEAD, _FOOT = 44, 44
-_LEAST_WIDTH, _MOST_WIDTH, _MOST_HEIGHT = 640, 1280, 900
-_MOST_CELL = 360
+_MIN_WIDTH, _MAX_WIDTH, _MAX_HEIGHT = 640, 1280, 900
+_MAX_CELL = 360
 
 _CELL_METRES = 0.24
-"""What a side view shows of the room at the distance of the hand, from edge to edge."""
+"""Width in metres that a side view covers at the distance of the hand."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is drawn of one frame.
+    """The content of the picture of one frame.
 
     rgb: (H, W, 3) uint8, the source's image.
     hands: as the client received them; None where the node did not process the frame.
-    faces: side -> (F, 3), from the topology message.
+    faces: handedness -> (F, 3), from the topology message.
     truth: (21, 2) pixels of the true joints of each hand, where they are known.
-    cells: side views that there is room for, at least 1; the same for all pages of a video.
+    cells: number of side views, at least 1; the same for all pages of a video.
     caption: a line about the frame.
     """
 
     rgb: np.ndarray
     camera: CameraModel
     hands: tuple[SeenHand, ...] | None
-    faces: dict[Side, np.ndarray]
+    faces: dict[Handedness, np.ndarray]
     truth: tuple[np.ndarray, ...]
     cells: int
     caption: str
 
 
 def draw_page(page: Page) -> np.ndarray:
-    """Draw the page, (H', W', 3) uint8 RGB."""
+    """Return the picture, (H', W', 3) uint8 RGB."""
     page = _fitted(page)
     height, width = page.rgb.shape[:2]
-    cell = min((height - (page.cells - 1) * MARGIN) // page.cells, _MOST_CELL)
+    cell = min((height - (page.cells - 1) * MARGIN) // page.cells, _MAX_CELL)
     side_left = width + 2 * MARGIN
     out = canvas(side_left + cell + MARGIN, _HEAD + height + _FOOT)
     out[_HEAD : _HEAD + height, MARGIN : MARGIN + width] = _overlay(page)
     put_text(out, "received hands over the image", (MARGIN, _HEAD / 2), 0.55)
-    hands = sorted(page.hands or (), key=lambda hand: (hand.side, hand.track_id))
-    of = f", {page.cells} of {len(hands)}" if len(hands) > page.cells else ""
-    put_text(out, f"from the side{of}", (side_left, _HEAD / 2), 0.55)
+    hands = sorted(page.hands or (), key=lambda hand: (hand.handedness, hand.track_id))
+    count_note = f", {page.cells} of {len(hands)}" if len(hands) > page.cells else ""
+    put_text(out, f"from the side{count_note}", (side_left, _HEAD / 2), 0.55)
     for number in range(page.cells):
         top = _HEAD + number * (cell + MARGIN)
         if number < len(hands):
@@ -79,9 +79,9 @@ def draw_page(page: Page) -> np.ndarray:
 
 
 def _fitted(page: Page) -> Page:
-    """The page with its image at a size that is good to look at."""
+    """Return the page with its image at a size that is good to look at."""
     height, width = page.rgb.shape[:2]
-    factor = min(max(1.0, _LEAST_WIDTH / width), _MOST_WIDTH / width, _MOST_HEIGHT / height)
+    factor = min(max(1.0, _MIN_WIDTH / width), _MAX_WIDTH / width, _MAX_HEIGHT / height)
     rgb = scaled(page.rgb, factor)
     resized = page.camera.resized(rgb.shape[1], rgb.shape[0])
     hands = page.hands and tuple(
@@ -95,7 +95,9 @@ def _overlay(page: Page) -> np.ndarray:
     hands = page.hands or ()
     meshes = [
         Mesh(
-            seen_through(page.camera, hand.vertices), page.faces[hand.side], SIDE_COLORS[hand.side]
+            seen_through(page.camera, hand.vertices),
+            page.faces[hand.handedness],
+            HANDEDNESS_COLORS[hand.handedness],
         )
         for hand in hands
     ]
@@ -107,9 +109,9 @@ def _overlay(page: Page) -> np.ndarray:
             put_ring(out, point)
     taken: list[Box] = []
     for hand in hands:
-        text = f"{hand.side.name.lower()} #{hand.track_id}   {hand.wrist[2]:.2f} m"
+        text = f"{hand.handedness.name.lower()} #{hand.track_id}   {hand.wrist[2]:.2f} m"
         left, top = hand.keypoints.min(axis=0)
-        put_tag(out, text, (left, top - 10), SIDE[hand.side], taken)
+        put_tag(out, text, (left, top - 10), HAND_COLORS[hand.handedness], taken)
     return out
 
 
@@ -119,16 +121,18 @@ def _empty_cell(reason: str, size: int) -> np.ndarray:
     return out
 
 
-def _side_cell(hand: SeenHand, faces: dict[Side, np.ndarray], size: int) -> np.ndarray:
-    """One hand as seen from its right, the camera being on the left."""
+def _side_cell(hand: SeenHand, faces: dict[Handedness, np.ndarray], size: int) -> np.ndarray:
+    """Return one hand as seen from its right, the camera being on the left."""
     out = canvas(size, size, PANEL)
     depth = (hand.vertices[:, 2].min() + hand.vertices[:, 2].max()) / 2
     focal, middle = size * depth / _CELL_METRES, (size - 1) / 2
     intrinsics = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])
     out = side_view(
-        [Mesh(hand.vertices, faces[hand.side], SIDE_COLORS[hand.side])], intrinsics, out
+        [Mesh(hand.vertices, faces[hand.handedness], HANDEDNESS_COLORS[hand.handedness])],
+        intrinsics,
+        out,
     )
-    put_text(out, f"{hand.side.name.lower()} #{hand.track_id}", (10, 16), 0.42, MUTED)
+    put_text(out, f"{hand.handedness.name.lower()} #{hand.track_id}", (10, 16), 0.42, MUTED)
     put_text(out, "< camera", (10, size - 14), 0.38, MUTED)
     put_text(out, f"{100 * _CELL_METRES:.0f} cm", (size - 10, size - 14), 0.38, MUTED, align=1.0)
     return out
@@ -137,8 +141,8 @@ def _side_cell(hand: SeenHand, faces: dict[Side, np.ndarray], size: int) -> np.n
 def _put_legend(out: np.ndarray, page: Page) -> None:
     v = out.shape[0] - _FOOT // 2
     u = MARGIN
-    for side in (Side.LEFT, Side.RIGHT):
-        u = put_swatch(out, f"{side.name.lower()} hand", (u, v), SIDE[side]) + 24
+    for handedness in (Handedness.LEFT, Handedness.RIGHT):
+        u = put_swatch(out, f"{handedness.name.lower()} hand", (u, v), HAND_COLORS[handedness]) + 24
     if page.truth:
         put_ring(out, (u + 6, v))
         put_text(out, "true joint", (u + 20, v), 0.45, MUTED)

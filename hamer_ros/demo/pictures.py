@@ -1,4 +1,4 @@
-"""What a person wants to look at: pictures of the received hands, a video, a chart of errors."""
+"""The demo's picture files: received hands, a video, a contact sheet, a chart of errors."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ import numpy as np
 
 from hamer_ros.demo.accuracy import FrameErrors
 from hamer_ros.demo.chart import error_chart
-from hamer_ros.demo.drawing import canvas, put_text, scaled, shortened
+from hamer_ros.demo.drawing import canvas, put_text, scaled, shorten
+from hamer_ros.demo.frame_stack import path_in_errors
 from hamer_ros.demo.intrinsics import CameraOfSize
 from hamer_ros.demo.page import MARGIN, Page, draw_page
 from hamer_ros.demo.records import Recording
 from hamer_ros.demo.report import MatchedFrame
 from hamer_ros.demo.sources import Source
-from hamer_ros.demo.stack import naming
 from hamer_ros.rendering.clip import HandTruth
 
 SELECTED = 6
-"""Frames of a recording that get a picture of their own."""
+"""Number of frames of a recording that get a picture of their own."""
 
-_MOST_CELLS = 4
+_MAX_CELLS = 4
 _BATCH = 32
 _TILE_WIDTH = 720
 _CODECS = (("VP80", "webm"), ("mp4v", "mp4"))
 """Codecs of the video in order of preference; browsers play the first."""
-_FULL = 100_000
-"""Bytes that are free on a disk that is not full."""
+_MIN_FREE_BYTES = 100_000
+"""Free bytes of a disk below which it counts as full."""
 
 
 @dataclass(frozen=True)
-class Show:
-    """What there is to be drawn.
+class PictureContent:
+    """The data that the pictures show.
 
     source: plays the same frames once more.
-    frames: what came of each of them.
-    truths, errors: by number of frame; None where there is no truth.
+    frames: the result of each of them.
+    truths, errors: by index of the frame; None where there is no truth.
     """
 
     source: Source
@@ -56,46 +56,47 @@ class Show:
 
 
 def write_pictures(
-    out: Path, show: Show, workers: Executor, progress: Callable[[int], object]
+    out: Path, content: PictureContent, workers: Executor, progress: Callable[[int], object]
 ) -> list[str]:
-    """Write all pictures into the folder, in place of those of an earlier run.
+    """Write all pictures into the folder, and return a line about each file.
 
-    progress: is called with the number of frames that have been drawn.
-    Returns a line about each file.
+    progress: called with the number of frames that have been drawn.
+
+    They replace those of an earlier run.
     """
     singles = out / "frames"
     singles.mkdir(parents=True, exist_ok=True)
     written = ("contact_sheet.jpg", "errors.png", "node_overlay.jpg", "hands.webm", "hands.mp4")
     for old in [*singles.glob("*.jpg"), *(out / name for name in written)]:
         old.unlink(missing_ok=True)
-    if not show.frames:
+    if not content.frames:
         return []
-    draw = _draw_stills if show.source.stills else _draw_recording
-    chosen, notes = draw(out, show, workers, progress)
+    draw = _draw_stills if content.source.stills else _draw_recording
+    chosen, notes = draw(out, content, workers, progress)
     for name, picture in chosen.items():
         _write(singles / f"{name}.jpg", picture)
-    _write(out / "contact_sheet.jpg", contact_sheet(list(chosen.values()), show.source.name))
+    _write(out / "contact_sheet.jpg", contact_sheet(list(chosen.values()), content.source.name))
     notes += [
         f"{out / 'contact_sheet.jpg'}  some frames at a glance",
         f"{singles}/  the same, one by one",
     ]
-    if show.recording.overlay is not None:
-        _write(out / "node_overlay.jpg", show.recording.overlay)
+    if content.recording.overlay is not None:
+        _write(out / "node_overlay.jpg", content.recording.overlay)
         notes.append(f"{out / 'node_overlay.jpg'}  what the node itself draws on ~/overlay")
-    if show.errors is not None:
-        _write(out / "errors.png", error_chart(show.errors, show.source.rate))
+    if content.errors is not None:
+        _write(out / "errors.png", error_chart(content.errors, content.source.rate))
         notes.append(f"{out / 'errors.png'}  the error of each hand over time")
     return notes
 
 
 def contact_sheet(pages: Sequence[np.ndarray], name: str) -> np.ndarray:
-    """Put pages side by side, two in a row, under a title."""
+    """Return a picture of pages side by side, two in a row, under a title."""
     tiles = [scaled(page, _TILE_WIDTH / page.shape[1]) for page in pages]
     rows = [tiles[i : i + 2] for i in range(0, len(tiles), 2)]
     heights = [max(tile.shape[0] for tile in row) for row in rows]
     columns = min(2, len(tiles))
     out = canvas(columns * _TILE_WIDTH, 48 + sum(heights))
-    title = shortened(f"Hands that a client received: {name}", 0.7, out.shape[1] - 2 * MARGIN)
+    title = shorten(f"Hands that a client received: {name}", 0.7, out.shape[1] - 2 * MARGIN)
     put_text(out, title, (MARGIN, 28), 0.7)
     top = 48
     for row, height in zip(rows, heights, strict=True):
@@ -107,7 +108,7 @@ def contact_sheet(pages: Sequence[np.ndarray], name: str) -> np.ndarray:
 
 
 class VideoFile:
-    """A video that is begun with its first frame, in the first codec that works."""
+    """A video that is opened with its first frame, in the first codec that works."""
 
     def __init__(self, folder: Path, name: str, rate: float) -> None:
         self._folder, self._name, self._rate = folder, name, rate
@@ -123,14 +124,14 @@ class VideoFile:
             self._writer.write(cv2.cvtColor(rgb[:height, :width], cv2.COLOR_RGB2BGR))
 
     def close(self) -> str:
-        """Finish the file; a line about it.
+        """Finish the file and return a line about it.
 
         Raises:
-            OSError: it did not fit on the disk, of which OpenCV says nothing.
+            OSError: it did not fit on the disk, which OpenCV does not report.
         """
         if self._writer is not None:
             self._writer.release()
-        if self.path is not None and shutil.disk_usage(self.path.parent).free < _FULL:
+        if self.path is not None and shutil.disk_usage(self.path.parent).free < _MIN_FREE_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         if self.path is None or not _is_readable(self.path):
             return "no video: this OpenCV has no encoder for it"
@@ -144,7 +145,7 @@ class VideoFile:
         for codec, suffix in _CODECS:
             path = self._folder / f"{self._name}.{suffix}"
             fourcc = cv2.VideoWriter.fourcc(*codec)
-            with _quiet():
+            with _silenced_stderr():
                 writer = cv2.VideoWriter(str(path), fourcc, self._rate, (width, height))
             if writer.isOpened():
                 self._writer, self.path = writer, path
@@ -152,13 +153,13 @@ class VideoFile:
 
 
 def _draw_recording(
-    out: Path, show: Show, workers: Executor, progress: Callable[[int], object]
+    out: Path, content: PictureContent, workers: Executor, progress: Callable[[int], object]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Draw every frame into a video; name -> picture of some, and a line about the video."""
-    indices = _selected(show.frames)
+    """Draw every frame into a video; returns name -> picture of some, and a line about it."""
+    indices = _selected(content.frames)
     chosen = {}
-    video = VideoFile(out, "hands", show.source.rate)
-    numbered = enumerate(_pages(show))
+    video = VideoFile(out, "hands", content.source.rate)
+    numbered = enumerate(_pages(content))
     while batch := list(islice(numbered, _BATCH)):
         pictures = workers.map(draw_page, [page for _, page in batch], chunksize=2)
         for (index, _), picture in zip(batch, pictures, strict=True):
@@ -170,12 +171,12 @@ def _draw_recording(
 
 
 def _draw_stills(
-    _: Path, show: Show, workers: Executor, progress: Callable[[int], object]
+    _: Path, content: PictureContent, workers: Executor, progress: Callable[[int], object]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Draw the last answer to each photograph; name -> picture, and a line where one is missing."""
+    """Draw the last result of each photograph; returns name -> picture, and notes."""
     last_pages, unanswered = [], 0
     for _key, group in groupby(
-        zip(_pages(show), show.frames, strict=False), key=lambda pair: id(pair[0].rgb)
+        zip(_pages(content), content.frames, strict=False), key=lambda pair: id(pair[0].rgb)
     ):
         pairs = list(group)
         answered = [page for page, frame in pairs if frame.seen is not None]
@@ -193,37 +194,37 @@ def _draw_stills(
     ]
 
 
-def _pages(show: Show) -> Iterator[Page]:
-    counts = [0 if frame.seen is None else len(frame.seen.hands) for frame in show.frames]
-    if not show.source.stills:
+def _pages(content: PictureContent) -> Iterator[Page]:
+    counts = [0 if frame.seen is None else len(frame.seen.hands) for frame in content.frames]
+    if not content.source.stills:
         counts = [max(counts)] * len(counts)
-    for frame, count, rgb in zip(show.frames, counts, show.source.frames(), strict=False):
-        truth = () if show.truths is None else show.truths[frame.index]
+    for frame, count, rgb in zip(content.frames, counts, content.source.frames(), strict=False):
+        truth = () if content.truths is None else content.truths[frame.index]
         yield Page(
             rgb=rgb,
-            camera=show.camera_of_size(rgb.shape[1], rgb.shape[0]),
+            camera=content.camera_of_size(rgb.shape[1], rgb.shape[0]),
             hands=None if frame.seen is None else frame.seen.hands,
-            faces=show.recording.faces,
+            faces=content.recording.faces,
             truth=tuple(hand.keypoints for hand in truth),
-            cells=min(max(count, 1), _MOST_CELLS),
-            caption=_caption(show, frame),
+            cells=min(max(count, 1), _MAX_CELLS),
+            caption=_caption(content, frame),
         )
 
 
-def _caption(show: Show, frame: MatchedFrame) -> str:
-    parts = [f"{frame.index / show.source.rate:.2f} s"]
+def _caption(content: PictureContent, frame: MatchedFrame) -> str:
+    parts = [f"{frame.index / content.source.rate:.2f} s"]
     if frame.seen is None:
         return f"{parts[0]}   dropped"
     parts.append(f"latency {1e3 * frame.seen.latency:.0f} ms")
-    if show.errors is not None:
-        found = show.errors[frame.index].found
+    if content.errors is not None:
+        found = content.errors[frame.index].found
         errors = " and ".join(f"{error.pa_mpjpe:.1f}" for error in found) or "-"
         parts.append(f"PA-MPJPE {errors} mm")
     return "   ".join(parts)
 
 
 def _selected(frames: Sequence[MatchedFrame]) -> set[int]:
-    """Numbers of frames spread over the recording, of those with most hands where there are any."""
+    """Return indices of frames spread over the recording, of those with most hands."""
     ranks = [-1 if frame.seen is None else len(frame.seen.hands) for frame in frames]
     best = [frame.index for frame, rank in zip(frames, ranks, strict=True) if rank == max(ranks)]
     places = np.linspace(0, len(best) - 1, min(SELECTED, len(best)))
@@ -233,8 +234,8 @@ def _selected(frames: Sequence[MatchedFrame]) -> set[int]:
 def _write(path: Path, rgb: np.ndarray) -> None:
     quality = [cv2.IMWRITE_JPEG_QUALITY, 92]
     _, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
-    with naming(path):
-        path.write_bytes(data.tobytes())  # imwrite would not tell of a full disk
+    with path_in_errors(path):
+        path.write_bytes(data.tobytes())  # imwrite does not report a full disk
 
 
 def _is_readable(path: Path) -> bool:
@@ -245,8 +246,8 @@ def _is_readable(path: Path) -> bool:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what FFmpeg says about codecs off the terminal; OpenCV has no switch for all of it."""
+def _silenced_stderr() -> Iterator[None]:
+    """Keep FFmpeg's messages about codecs off the terminal; OpenCV cannot silence all of them."""
     stderr = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -1,4 +1,4 @@
-"""Start processes apart from everything else on this machine, watch and stop them."""
+"""Start, supervision and end of processes that are isolated from all other ROS processes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pathlib import Path
 from hamer_ros.ros import fastdds
 
 _POLL = 0.02
-_PATIENCE = 5.0
+_STOP_SECONDS = 5.0
 _SHARED_MEMORY = Path("/dev/shm")
 
 
-_COMPLAINT = re.compile(r"\[(?:WARN|ERROR|FATAL)\] \[[^]]*\] \[[^]]*\]: (.*)")
+_LOG_PROBLEM = re.compile(r"\[(?:WARN|ERROR|FATAL)\] \[[^]]*\] \[[^]]*\]: (.*)")
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why."""
+    """An error that ends the demo; the message names the reason."""
 
 
-class Child:
+class ManagedProcess:
     """A process, in a session of its own so that Ctrl-C reaches only its parent.
 
     log: file that takes all that the process prints.
@@ -40,7 +40,7 @@ class Child:
     ) -> None:
         self.name = name
         self._log = log
-        self._may_end = False
+        self._may_exit = False
         with log.open("w") as output:
             self._process = subprocess.Popen(
                 command,
@@ -48,110 +48,114 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=log.parent,  # with -m Python looks for modules there first: there are none
+                cwd=log.parent,  # where Python looks for modules first with -m: it has none
                 start_new_session=True,
             )
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended yet."""
+        """True if it has not ended yet."""
         return self._process.poll() is None
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has ended and nobody wanted that."""
-        return not self._may_end and not self.is_running
+        """True if it has ended before it was meant to."""
+        return not self._may_exit and not self.is_running
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time of all its threads until now, in user and kernel mode."""
+        """The processor time of all its threads until now, in user and kernel mode."""
         stat = Path(f"/proc/{self._process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()  # the name before may hold spaces
+        fields = stat.rpartition(")")[2].split()  # the name in parentheses may contain spaces
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     @property
     def shared_memory(self) -> set[Path]:
-        """The DDS segments that it has opened."""
+        """The files of Fast DDS' shared memory that it has mapped."""
         return _segments(self._process.pid)
 
-    def last_words(self, count: int = 8) -> str:
-        """The end of its log."""
+    def log_tail(self, count: int = 8) -> str:
+        """Return the last lines of its log."""
         lines = self._log.read_text(errors="replace").strip().splitlines()
         return "\n".join(f"    {line}" for line in lines[-count:]) or "    (it said nothing)"
 
-    def complaints(self) -> tuple[str, ...]:
-        """The warnings and errors in its log, as ROS writes them."""
+    def logged_problems(self) -> tuple[str, ...]:
+        """Return the warnings and errors in its log, as ROS writes them."""
         lines = self._log.read_text(errors="replace").splitlines()
-        return tuple(m[1] for line in lines if (m := _COMPLAINT.match(line)))
+        return tuple(m[1] for line in lines if (m := _LOG_PROBLEM.match(line)))
 
     def wait(self) -> None:
-        """Let it end by itself for a while."""
-        self._may_end = True
+        """Wait until it ends by itself.
+
+        Raises:
+            DemoError: it does not end within a few seconds.
+        """
+        self._may_exit = True
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            raise DemoError(f"the {self.name} does not end:\n{self.last_words()}") from None
+            raise DemoError(f"the {self.name} does not end:\n{self.log_tail()}") from None
 
     def stop(self) -> None:
-        """End it: as Ctrl-C does, and by force when that does not help."""
+        """End it as Ctrl-C does, and by force when that does not help."""
         if not self.is_running:
             return
-        self._may_end = True
+        self._may_exit = True
         self._process.send_signal(signal.SIGINT)
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once, as the kernel does when memory runs out: it can put nothing in order."""
-        self._may_end = True
+        """Kill it, as the kernel does when memory runs out: it cannot clean up."""
+        self._may_exit = True
         self._process.kill()
         self._process.wait()
 
     def pause(self, seconds: float) -> None:
-        """Let it stand still for a while, as on a machine that is too busy for it."""
+        """Stop it for a while, as on a machine that is too busy for it."""
         self._process.send_signal(signal.SIGSTOP)
         time.sleep(seconds)
         self._process.send_signal(signal.SIGCONT)
 
 
-class Children:
-    """The processes together: when one ends early, all end.
+class ProcessGroup:
+    """A group of processes: when one ends early, all end.
 
-    Use as a context: whatever happens inside, nothing keeps running and no shared memory stays.
+    Use as a context manager: at its end nothing keeps running and no shared memory stays.
     """
 
     def __init__(self) -> None:
-        self._children: list[Child] = []
+        self._processes: list[ManagedProcess] = []
         self._segments: set[Path] = set()
 
-    def __enter__(self) -> Children:
+    def __enter__(self) -> ProcessGroup:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._note_segments()
-        for child in reversed(self._children):
-            child.stop()
+        for process in reversed(self._processes):
+            process.stop()
         _remove_unused(self._segments)
 
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path
-    ) -> Child:
-        """Start one more; its log is ``<name>.log`` in the folder."""
-        child = Child(name, command, environment, folder / f"{name}.log")
-        self._children.append(child)
-        return child
+    ) -> ManagedProcess:
+        """Start a process; its log is ``<name>.log`` in the folder."""
+        process = ManagedProcess(name, command, environment, folder / f"{name}.log")
+        self._processes.append(process)
+        return process
 
-    def kill(self, child: Child) -> None:
-        """Kill one; the others may go on, and what it leaves is removed in the end."""
+    def kill(self, process: ManagedProcess) -> None:
+        """Kill one process; the others go on, and its shared memory is removed in the end."""
         self._note_segments()
-        child.kill()
+        process.kill()
 
     def wait_until(
         self,
@@ -169,24 +173,24 @@ class Children:
         """
         end = time.monotonic() + seconds
         while not done():
-            for child in self._children:
-                if child.has_failed:
-                    raise DemoError(f"the {child.name} has ended early:\n{child.last_words()}")
+            for process in self._processes:
+                if process.has_failed:
+                    raise DemoError(f"the {process.name} has ended early:\n{process.log_tail()}")
             if time.monotonic() > end:
-                words = "\n".join(f"  {c.name}:\n{c.last_words()}" for c in self._children)
+                words = "\n".join(f"  {c.name}:\n{c.log_tail()}" for c in self._processes)
                 raise DemoError(f"waited in vain for {what} ({seconds:.0f} s)\n{words}")
             tick()
             time.sleep(_POLL)
         self._note_segments()
 
     def _note_segments(self) -> None:
-        """Remember what is open now: of a process that is killed it cannot be learnt any more."""
-        self._segments |= set().union(*(child.shared_memory for child in self._children))
+        """Remember the mapped shared memory: that of a killed process is no longer known."""
+        self._segments |= set().union(*(process.shared_memory for process in self._processes))
 
 
 @contextmanager
 def workers() -> Iterator[Executor]:
-    """One process for each processor; they end at once when something goes wrong."""
+    """Provide a pool with one process for each processor, which ends at once after an error."""
     pool = ProcessPoolExecutor(
         os.cpu_count(),
         mp_context=multiprocessing.get_context("spawn"),
@@ -199,11 +203,12 @@ def workers() -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def apart(environment: Mapping[str, str], fastdds_profiles: Path) -> dict[str, str]:
-    """The environment for ROS processes that no other robot, user or program hears.
+def isolated_environment(environment: Mapping[str, str], fastdds_profiles: Path) -> dict[str, str]:
+    """Return the environment for ROS processes that no other robot, user or program hears.
 
-    They share a free domain and stay on this machine.  The profiles give Fast DDS shared memory
-    that images fit into.
+    fastdds_profiles: file that gives Fast DDS shared memory large enough for images.
+
+    They share a free domain and stay on this machine.
     """
     out = {k: v for k, v in environment.items() if k not in ("ROS_LOCALHOST_ONLY", "ROS_NAMESPACE")}
     out["ROS_DOMAIN_ID"] = str(free_domain(environment.get("ROS_DOMAIN_ID", "0")))
@@ -213,7 +218,7 @@ def apart(environment: Mapping[str, str], fastdds_profiles: Path) -> dict[str, s
 
 
 def _segments(pid: int) -> set[Path]:
-    """Files of Fast DDS' shared memory that a process has mapped; none when it has ended."""
+    """Return the files of Fast DDS' shared memory that a process maps; none if it has ended."""
     try:
         maps = Path(f"/proc/{pid}/maps").read_text()
     except OSError:
@@ -223,7 +228,7 @@ def _segments(pid: int) -> set[Path]:
 
 
 def _remove_unused(segments: set[Path]) -> None:
-    """Remove what killed processes left; ports are shared with all that runs on this machine."""
+    """Remove shared memory that no process uses any more: ports are shared with other programs."""
     left = {s: [f for f in (s, *_companions(s)) if f.exists()] for s in segments}
     if any(left.values()):
         pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
@@ -234,15 +239,15 @@ def _remove_unused(segments: set[Path]) -> None:
 
 
 def _companions(segment: Path) -> tuple[Path, Path]:
-    """The files of a segment's lock and of a port's semaphore."""
+    """Return the files of a segment's lock and of a port's semaphore."""
     return (
         segment.with_name(f"{segment.name}_el"),
         segment.with_name(f"sem.{segment.name}_mutex"),
     )
 
 
-def _domains_of_others() -> set[int]:
-    """Domains in whose shared memory another user's processes have left files: it cannot be used.
+def _domains_of_other_users() -> set[int]:
+    """Return the domains whose shared memory holds files of other users: they cannot be used.
 
     Fast DDS keeps a port of a domain in ``fastrtps_port<number>`` (DDSI-RTPS 2.3, 9.6.1.1).
     """
@@ -255,8 +260,8 @@ def _domains_of_others() -> set[int]:
 
 
 def free_domain(own: str) -> int:
-    """A ROS domain between 1 and 101 that is not the user's and nobody on this machine uses."""
-    taken = _domains_of_others()
+    """Return a ROS domain from 1 to 101 that is not the user's and is unused on this machine."""
+    taken = _domains_of_other_users()
     domains = [d for d in range(1, 102) if str(d) != own and d not in taken]
     random.shuffle(domains)
     for domain in domains:

@@ -1,4 +1,4 @@
-"""What the camera sent and what the client saw, as plain data and as files."""
+"""Plain data of the frames that the camera sent and the client received, and their files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,14 @@ class SentFrame:
 class SeenHand:
     """One hand of a message, as a client reads it.
 
-    joints: (21, 3), vertices: (778, 3) metres in the camera frame.
+    joints: (21, 3) metres in the camera frame.
+    vertices: (778, 3) metres in the camera frame.
     keypoints: (21, 2) pixels.
     wrist: (7,) x, y, z in metres and the quaternion x, y, z, w.
-    finite: whether all numbers of the message are.
+    finite: all numbers of the message are finite.
     """
 
-    side: Side
+    handedness: Handedness
     track_id: int
     score: float
     joints: np.ndarray
@@ -43,7 +44,11 @@ class SeenHand:
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """The hands of one image: the image's stamp and when the message came, nanoseconds."""
+    """The hands of one image.
+
+    stamp: that of the image, nanoseconds.
+    received: time of arrival, nanoseconds.
+    """
 
     stamp: int
     received: int
@@ -51,7 +56,7 @@ class SeenFrame:
 
     @property
     def latency(self) -> float:
-        """Seconds from the image's stamp until a client had its hands."""
+        """The seconds from the image's stamp until a client had its hands."""
         return 1e-9 * (self.received - self.stamp)
 
 
@@ -59,7 +64,9 @@ class SeenFrame:
 class SeenTransform:
     """A transform of /tf.
 
-    stamp: nanoseconds.  translation: (3,) metres.  rotation: (4,) quaternion x, y, z, w.
+    stamp: nanoseconds.
+    translation: (3,) metres.
+    rotation: (4,) quaternion x, y, z, w.
     """
 
     stamp: int
@@ -71,37 +78,37 @@ class SeenTransform:
 
 @dataclass(frozen=True)
 class Recording:
-    """All that the client saw.
+    """Everything that the client received.
 
     estimator: name in the messages; empty when none came.
-    faces: side -> (F, 3) triangles of the topology; empty when none came.
+    faces: handedness -> (F, 3) triangles of the topology; empty when none came.
     overlay: (H, W, 3) uint8 RGB picture that the node published, or None.
-    markers: how many markers one message held, or None when none came.
+    markers: number of markers in one message, or None when none came.
     """
 
     estimator: str
     frames: tuple[SeenFrame, ...]
     transforms: tuple[SeenTransform, ...]
-    faces: dict[Side, np.ndarray]
+    faces: dict[Handedness, np.ndarray]
     overlay: np.ndarray | None
     markers: int | None
 
 
 def write_recording(path: Path, recording: Recording) -> None:
-    """Store what the client saw for `read_recording`."""
+    """Write a recording to a file for `read_recording`."""
     path.write_bytes(pickle.dumps(recording))
 
 
 def read_recording(path: Path) -> Recording:
-    """Read back what this program's own client has just written."""
+    """Return the recording of a file that this program's own client has just written."""
     return pickle.loads(path.read_bytes())
 
 
 def sent_line(frame: SentFrame) -> str:
-    """One line of the camera's log."""
+    """Return one line of the camera's log."""
     return json.dumps({"index": frame.index, "stamp": frame.stamp}) + "\n"
 
 
 def read_sent(lines: Iterable[str]) -> tuple[SentFrame, ...]:
-    """The camera's log, one JSON object a line."""
+    """Return the frames of the camera's log, one JSON object a line."""
     return tuple(SentFrame(**json.loads(line)) for line in lines)

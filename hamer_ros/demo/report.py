@@ -1,4 +1,4 @@
-"""Figures of one run: what was sent, seen and how well, and whether that is good enough."""
+"""The figures of one run of the demo, their limits, and the report in text and JSON."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from pathlib import Path
 import numpy as np
 
 from hamer_ros.demo.accuracy import FrameErrors, frame_errors
+from hamer_ros.demo.frame_stack import path_in_errors
 from hamer_ros.demo.records import Recording, SeenFrame, SeenTransform, SentFrame
-from hamer_ros.demo.stack import naming
 from hamer_ros.rendering.clip import HandTruth
 
 LEAST_FOUND = 0.98
-"""Share of the clip's hands that must be found, and of those that must be the right side."""
+"""Least share of the clip's hands that must be found, and of those with the right handedness."""
 
 MEAN_PA_LIMIT = 7.0
 PA_LIMIT = 15.0
-"""Millimetres: limits of the mean and of every single PA-MPJPE on the clip."""
+"""Limits in millimetres of the mean and of every single PA-MPJPE on the clip."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How the hands compare with a known truth; lengths in millimetres, shares from 0 to 1.
+    """The comparison of the hands with a known truth; lengths in millimetres, shares from 0 to 1.
 
-    hands: true hands in the processed frames.  found, side_right: shares of those and of the found.
-    invented: hands that are not there.
+    hands: number of true hands in the processed frames.
+    found: share of those that were found.
+    handedness_right: share of the found ones with the right handedness.
+    invented: number of received hands that do not exist.
     pa_mpjpe_mean, pa_mpjpe_max, mpjpe_mean, mpjpe_before: None when no hand was found.
     """
 
     hands: int
     found: float
-    side_right: float
+    handedness_right: float
     invented: int
     pa_mpjpe_mean: float | None
     pa_mpjpe_max: float | None
@@ -44,18 +46,19 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Report:
-    """Figures of one run.
+    """The figures of one run.
 
-    source, camera: what was played, and with which intrinsics.
-    max_hands: the most that are followed.
-    sent, processed: frames.
-    with_hands, hands: processed frames with at least one hand, and hands in all of them.
-    most_hands: in one frame.
-    finite: whether every number of every message is.
+    source, camera: the played source and its intrinsics, for people.
+    max_hands: number of hands that are followed at most.
+    sent, processed: numbers of frames.
+    with_hands: processed frames with at least one hand.
+    hands: number of hands in all of them.
+    most_hands: number of hands in one frame at most.
+    finite: every number of every message is finite.
     latency_p50, latency_p99: milliseconds from the image's stamp to the message; None without any.
     cpu_per_frame: milliseconds of processor time of the node for a processed frame.
     tf_complete: processed frames with hands whose every wrist is on /tf at the image's stamp.
-    topology, overlay, markers: whether they came.
+    topology, overlay, markers: they were received.
     accuracy: None where there is no truth.
     """
 
@@ -80,20 +83,20 @@ class Report:
 
     @property
     def dropped(self) -> int:
-        """Frames that were sent but never answered."""
+        """The number of frames that were sent but never answered."""
         return self.sent - self.processed
 
 
 @dataclass(frozen=True)
 class MatchedFrame:
-    """A frame that was sent and what came of it: None when it was dropped."""
+    """A frame that was sent and its result, None when it was dropped."""
 
     index: int
     seen: SeenFrame | None
 
 
 def match(sent: Sequence[SentFrame], recording: Recording) -> tuple[MatchedFrame, ...]:
-    """Find the message of every frame by its stamp."""
+    """Return the frames that were sent with their messages, matched by stamp."""
     by_stamp = {frame.stamp: frame for frame in recording.frames}
     return tuple(MatchedFrame(frame.index, by_stamp.get(frame.stamp)) for frame in sent)
 
@@ -101,7 +104,7 @@ def match(sent: Sequence[SentFrame], recording: Recording) -> tuple[MatchedFrame
 def errors_of(
     frames: Sequence[MatchedFrame], truths: Sequence[Sequence[HandTruth]]
 ) -> dict[int, FrameErrors]:
-    """Number of each processed frame -> its errors; ``truths[i]`` are the hands of frame i."""
+    """Return index -> errors of each processed frame; ``truths[i]`` are the hands of frame i."""
     return {
         frame.index: frame_errors(frame.index, frame.seen.hands, truths[frame.index])
         for frame in frames
@@ -118,9 +121,9 @@ def summarise(
     cpu_seconds: float,
     errors: dict[int, FrameErrors] | None,
 ) -> Report:
-    """Sum a run up.
+    """Return the figures of a run.
 
-    max_hands: the most that the node follows.
+    max_hands: number of hands that the node follows at most.
     cpu_seconds: processor time of the node while the frames were played.
     errors: from `errors_of`, or None where there is no truth.
     """
@@ -153,7 +156,7 @@ def summarise(
 
 
 def failures(report: Report) -> list[str]:
-    """Why this run is not as it should be; empty when it is."""
+    """Return the reasons why a run failed; empty if it did not."""
     if report.processed == 0:
         return [f"none of the {report.sent} frames was processed"]
     reasons = []
@@ -176,14 +179,14 @@ def failures(report: Report) -> list[str]:
 
 
 def write_json(path: Path, report: Report, reasons: Sequence[str]) -> None:
-    """Store all figures, and the reasons for which the run failed."""
+    """Write all figures, and the reasons for which the run failed."""
     content = {**dataclasses.asdict(report), "dropped": report.dropped, "failures": list(reasons)}
-    with naming(path):
+    with path_in_errors(path):
         path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def table(report: Report) -> str:
-    """The figures for people, one a line."""
+    """Return the figures for people, one a line."""
     rows = [
         ("played", report.source),
         ("camera", report.camera),
@@ -221,7 +224,7 @@ def table(report: Report) -> str:
 
 
 def _is_on_tf(frame: SeenFrame, transforms: Sequence[SeenTransform]) -> bool:
-    """Whether each wrist has a transform of this stamp, and each of them a name of its own."""
+    """True if each wrist has a transform of this stamp, under a name of its own."""
     if len({transform.child for transform in transforms}) < len(frame.hands):
         return False
     poses = [np.concatenate([t.translation, t.rotation]) for t in transforms]
@@ -235,7 +238,9 @@ def _accuracy(errors: dict[int, FrameErrors]) -> Accuracy:
     return Accuracy(
         hands=hands,
         found=len(found) / hands if hands else 0.0,
-        side_right=sum(error.side_right for error in found) / len(found) if found else 0.0,
+        handedness_right=sum(error.handedness_right for error in found) / len(found)
+        if found
+        else 0.0,
         invented=sum(frame.invented for frame in errors.values()),
         pa_mpjpe_mean=float(np.mean(pa)) if found else None,
         pa_mpjpe_max=float(np.max(pa)) if found else None,
@@ -253,9 +258,9 @@ def _inaccuracies(accuracy: Accuracy) -> list[str]:
             f"{100 * accuracy.found:.1f} % of the hands were found, less than "
             f"{100 * LEAST_FOUND:.0f} %"
         )
-    if accuracy.side_right < LEAST_FOUND:
+    if accuracy.handedness_right < LEAST_FOUND:
         reasons.append(
-            f"{100 * accuracy.side_right:.1f} % of the hands have the right side, less than "
+            f"{100 * accuracy.handedness_right:.1f} % of the hands have the right side, less than "
             f"{100 * LEAST_FOUND:.0f} %"
         )
     if accuracy.invented > (1 - LEAST_FOUND) * accuracy.hands:
@@ -280,7 +285,7 @@ def _accuracy_rows(accuracy: Accuracy) -> list[tuple[str, str]]:
             f"{100 * accuracy.found:.1f} % of {accuracy.hands} true hands, "
             f"{accuracy.invented} where there are none",
         ),
-        ("handedness", f"{100 * accuracy.side_right:.1f} % right"),
+        ("handedness", f"{100 * accuracy.handedness_right:.1f} % right"),
         (
             "PA-MPJPE",
             f"mean {_number(accuracy.pa_mpjpe_mean)} mm, max {_number(accuracy.pa_mpjpe_max)} mm",

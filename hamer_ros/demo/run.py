@@ -1,4 +1,4 @@
-"""The demo: a camera, the installed node and a client, then figures and pictures."""
+"""The demo: runs a camera, the installed node and a client, and writes figures and pictures."""
 
 from __future__ import annotations
 
@@ -15,33 +15,40 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from hamer_ros.demo.clip import CAMERA, clip_length, clip_truths, render_clip
 from hamer_ros.demo.intrinsics import GUESSED_FOV, CameraOfSize, parse_camera
-from hamer_ros.demo.pictures import Show, write_pictures
-from hamer_ros.demo.processes import Child, Children, DemoError, apart, workers
+from hamer_ros.demo.pictures import PictureContent, write_pictures
+from hamer_ros.demo.process_events import Event, ProcessEvents
+from hamer_ros.demo.processes import (
+    DemoError,
+    ManagedProcess,
+    ProcessGroup,
+    isolated_environment,
+    workers,
+)
 from hamer_ros.demo.records import Recording, SentFrame, read_recording, read_sent
+from hamer_ros.demo.rendered_source import CAMERA, clip_length, clip_truths, render_clip
 from hamer_ros.demo.report import errors_of, failures, match, summarise, table, write_json
-from hamer_ros.demo.signals import Event, Signals
 from hamer_ros.demo.sources import Source, open_source
-from hamer_ros.detection.detector import DetectorOptions
-from hamer_ros.nets.store import NETS, net_path
+from hamer_ros.detection import DetectorOptions
+from hamer_ros.inference.model_store import MODELS, model_path
 from hamer_ros.rendering.clip import FRAME_RATE, HandTruth
 
 PHOTO_MAX_HANDS = 16
-"""As many as the node's parameter max_hands allows: a photograph may show a group."""
+"""Number of hands followed on photographs, the largest max_hands: they may show a group."""
 
 _START_SECONDS = 30.0
-_LOOK_SECONDS = 20.0
-"""How long overlay and markers may take to come: a group of 16 hands takes its time."""
+_PICTURES_SECONDS = 20.0
+"""Seconds that overlay and markers may take to come: a group of 16 hands takes long."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asks for.
+    """The user's options.
 
     source: as `open_source` takes it, or None for the rendered clip.
     camera: as `parse_camera` takes it, or None.
-    rate: frames per second, seconds: how much to play; None for what suits the source.
+    rate: frames per second; None for the source's own.
+    seconds: duration to play; None for the source's default.
     out: folder for the report, the pictures and the logs.
     """
 
@@ -54,21 +61,26 @@ class Request:
 
 @dataclass(frozen=True)
 class Session:
-    """What a run left behind; cpu_seconds of the node while the frames were played."""
+    """The results of one run of the processes.
+
+    cpu_seconds: processor time of the node while the frames were played.
+    log_tail: last lines of the node's log.
+    logged_problems: warnings and errors in the node's log.
+    """
 
     sent: tuple[SentFrame, ...]
     recording: Recording
     cpu_seconds: float
-    last_words: str
-    complaints: tuple[str, ...]
+    log_tail: str
+    logged_problems: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Programme:
-    """What is played, and what is known about it.
+class Playback:
+    """The played source, and what is known about it.
 
-    arguments: of the camera process.
-    camera: the intrinsics in words.
+    arguments: those of the camera process.
+    camera: the intrinsics, for people.
     truths: the hands of each frame, or None where they are not known.
     """
 
@@ -80,40 +92,42 @@ class Programme:
 
     @property
     def max_hands(self) -> int:
-        """No more hands than this are followed."""
+        """The number of hands that are followed at most."""
         return PHOTO_MAX_HANDS if self.source.stills else DetectorOptions().max_hands
 
 
 def run_demo(request: Request) -> list[str]:
-    """Run all of it; the reasons for which it failed, none when all is well.
+    """Run the whole demo and return the reasons for which it failed, none when it did not.
 
     Raises:
         DemoError, SourceError, CameraError, HamerRosError: it could not be run; the message says
             what to do.
         OSError: a file cannot be written.
     """
-    given = None if request.source is None else _given(request.source, request)
-    if given is None and request.camera is not None:
+    requested = None if request.source is None else _playback_of_source(request.source, request)
+    if requested is None and request.camera is not None:
         raise DemoError("the camera of the clip is known; --camera needs a SOURCE")
     node, profiles = installed_node()
-    for name in NETS:
-        net_path(name)
+    for name in MODELS:
+        model_path(name)
     out = request.out.resolve()
     logs = out / "logs"
     prepare(logs)
     with tempfile.TemporaryDirectory(prefix="hamer_ros-demo-") as scratch, workers() as pool:
         work = Path(scratch)
-        programme = given or _rendered(request, work / "clip.npy", pool)
-        # ROS would write its own logs into the home, which may be full or not ours.
-        environment = apart(os.environ, profiles) | {"ROS_LOG_DIR": str(work / "ros")}
-        session = _play(node, environment, programme, work, logs)
-        source = programme.source
+        playback = requested or _playback_of_clip(request, work / "clip.npy", pool)
+        # By default ROS logs into the home folder, which may be full or read-only.
+        environment = isolated_environment(os.environ, profiles) | {
+            "ROS_LOG_DIR": str(work / "ros")
+        }
+        session = _play(node, environment, playback, work, logs)
+        source = playback.source
         frames = match(session.sent, session.recording)
-        errors = None if programme.truths is None else errors_of(frames, programme.truths)
+        errors = None if playback.truths is None else errors_of(frames, playback.truths)
         report = summarise(
             source.name,
-            programme.camera,
-            programme.max_hands,
+            playback.camera,
+            playback.max_hands,
             frames,
             session.recording,
             session.cpu_seconds,
@@ -122,24 +136,24 @@ def run_demo(request: Request) -> list[str]:
         reasons = failures(report)
         write_json(out / "report.json", report, reasons)
         print(f"\n{table(report)}\n", flush=True)
-        for complaint in session.complaints:
-            print(f"  the node says: {complaint}", flush=True)
-        if source.live:  # what it showed is over; it was recorded
+        for problem in session.logged_problems:
+            print(f"  the node says: {problem}", flush=True)
+        if source.live:  # its recording is drawn
             source = open_source(str(_recording_path(work)), source.rate)
-        show = Show(
-            source, programme.camera_of_size, frames, session.recording, programme.truths, errors
+        content = PictureContent(
+            source, playback.camera_of_size, frames, session.recording, playback.truths, errors
         )
         with _progress("Drawing", None) as advance:
-            notes = write_pictures(out, show, pool, advance)
+            notes = write_pictures(out, content, pool, advance)
     for note in [*notes, f"{logs}/  what the processes said"]:
         print(f"  {note}")
     if report.processed == 0:
-        reasons.append(f"the node's last words:\n{session.last_words}")
+        reasons.append(f"the node's last words:\n{session.log_tail}")
     return reasons
 
 
 def prepare(folder: Path) -> None:
-    """Make a folder to write into, before any work that would be lost.
+    """Create a folder to write into, before any work that would be lost.
 
     Raises:
         DemoError: this user cannot, or a file has its name.
@@ -157,40 +171,40 @@ def prepare(folder: Path) -> None:
         raise DemoError(f"{folder.parent} cannot be written: {error.strerror}; {choose}") from error
 
 
-def _given(text: str, request: Request) -> Programme:
-    """What the user wants to see."""
+def _playback_of_source(text: str, request: Request) -> Playback:
+    """Return the playback of the user's source."""
     source = open_source(text, request.rate, request.seconds)
     arguments = [text if source.live else str(Path(text).resolve())]
-    told = (
+    description = (
         f"a guess of {GUESSED_FOV:.0f} degrees from left to right; distances depend on it: "
         "--camera tells the true one"
     )
     if request.camera is not None:
-        told = request.camera
+        description = request.camera
         is_file = Path(request.camera).is_file()
-        arguments += ["--camera", str(Path(told).resolve()) if is_file else told]
+        arguments += ["--camera", str(Path(description).resolve()) if is_file else description]
     if request.rate is not None:
         arguments += ["--rate", str(request.rate)]
     if request.seconds is not None:
         arguments += ["--seconds", str(request.seconds)]
-    return Programme(
-        source, arguments, parse_camera(request.camera, source.orientations), told, None
+    return Playback(
+        source, arguments, parse_camera(request.camera, source.orientations), description, None
     )
 
 
-def _rendered(request: Request, path: Path, workers: Executor) -> Programme:
-    """Render the clip, whose camera and hands are known."""
+def _playback_of_clip(request: Request, path: Path, workers: Executor) -> Playback:
+    """Render the clip and return its playback, whose camera and hands are known."""
     n_frames = clip_length(request.seconds)
     with _progress("Rendering the clip", n_frames) as advance:
         render_clip(path, n_frames, workers, advance)
     source = open_source(str(path), request.rate or FRAME_RATE)
     arguments = [str(path), "--camera", CAMERA, "--rate", str(source.rate)]
-    told = f"{CAMERA} (fx, fy, cx, cy), known"
-    return Programme(source, arguments, parse_camera(CAMERA), told, clip_truths(n_frames))
+    description = f"{CAMERA} (fx, fy, cx, cy), known"
+    return Playback(source, arguments, parse_camera(CAMERA), description, clip_truths(n_frames))
 
 
 def installed_node() -> tuple[Path, Path]:
-    """The node's executable and Fast DDS' profiles, from wherever the package is installed.
+    """Return the node's executable and Fast DDS' profiles, from wherever the package is installed.
 
     Raises:
         DemoError: there is no ROS, or the package is not installed in it.
@@ -218,70 +232,78 @@ def installed_node() -> tuple[Path, Path]:
 def _play(
     node_executable: Path,
     environment: dict[str, str],
-    programme: Programme,
+    playback: Playback,
     work: Path,
     logs: Path,
 ) -> Session:
-    signals = Signals(work)
+    events = ProcessEvents(work)
     sent_log, seen_log = work / "sent.jsonl", work / "seen.pickle"
     sent_log.touch()
     ros = ["--ros-args", "-r", "image:=/camera/image_raw", "-r", "camera_info:=/camera/camera_info"]
-    if programme.source.stills:
-        ros += ["-p", "photographs:=true", "-p", f"max_hands:={programme.max_hands}"]
+    if playback.source.stills:
+        ros += ["-p", "photographs:=true", "-p", f"max_hands:={playback.max_hands}"]
     python = [sys.executable, "-m"]
-    common = ["--signals", str(work)]
+    common = ["--events", str(work)]
 
-    def given(event: Event) -> Callable[[], bool]:
-        return lambda: signals.given(event)
+    def is_set(event: Event) -> Callable[[], bool]:
+        return lambda: events.is_set(event)
 
-    with Children() as children, sent_log.open() as sent_lines:
+    with ProcessGroup() as group, sent_log.open() as sent_lines:
         print("==> Starting node, camera and client", flush=True)
-        node = children.start("node", [str(node_executable), *ros], environment, logs)
+        node = group.start("node", [str(node_executable), *ros], environment, logs)
         recorder = ["--log", str(sent_log), "--recording", str(_recording_path(work))]
-        camera_command = [*python, "hamer_ros.demo.camera", *programme.arguments, *recorder]
-        camera = children.start("camera", [*camera_command, *common], environment, logs)
-        viewer_command = [*python, "hamer_ros.demo.viewer", "--recording", str(seen_log), *common]
-        viewer = children.start("client", viewer_command, environment, logs)
+        camera_command = [*python, "hamer_ros.demo.camera_process", *playback.arguments, *recorder]
+        camera = group.start("camera", [*camera_command, *common], environment, logs)
+        viewer_command = [
+            *python,
+            "hamer_ros.demo.client_process",
+            "--recording",
+            str(seen_log),
+            *common,
+        ]
+        viewer = group.start("client", viewer_command, environment, logs)
         for event in (Event.CAMERA_READY, Event.CLIENT_READY):
-            children.wait_until(given(event), "the node to become active", _START_SECONDS)
+            group.wait_until(is_set(event), "the node to become active", _START_SECONDS)
 
         with _progress("Playing", None) as advance:
             before = node.cpu_seconds
-            signals.give(Event.PLAY)
-            children.wait_until(
-                given(Event.PLAYED),
+            events.set(Event.PLAY)
+            group.wait_until(
+                is_set(Event.PLAYED),
                 "the last frame",
                 math.inf,
                 tick=lambda: advance(sum(1 for _ in sent_lines)),
             )
             cpu_seconds = node.cpu_seconds - before
 
-        signals.give(Event.LOOK)
-        deadline = time.monotonic() + _LOOK_SECONDS
-        children.wait_until(
-            lambda: signals.given(Event.LOOKED) or time.monotonic() > deadline, "", math.inf
+        events.set(Event.PICTURES_WANTED)
+        deadline = time.monotonic() + _PICTURES_SECONDS
+        group.wait_until(
+            lambda: events.is_set(Event.PICTURES_RECEIVED) or time.monotonic() > deadline,
+            "",
+            math.inf,
         )
-        signals.give(Event.STOP)
+        events.set(Event.STOP)
         _end(camera, viewer)
     with sent_log.open() as lines:
         sent = read_sent(lines)
     recording = read_recording(seen_log)
-    return Session(sent, recording, cpu_seconds, node.last_words(), node.complaints())
+    return Session(sent, recording, cpu_seconds, node.log_tail(), node.logged_problems())
 
 
-def _end(*children: Child) -> None:
-    for child in children:
-        child.wait()
+def _end(*group: ManagedProcess) -> None:
+    for process in group:
+        process.wait()
 
 
 def _recording_path(work: Path) -> Path:
-    """Where the frames of a live camera are kept for the pictures."""
+    """Return the file that keeps the frames of a live camera for the pictures."""
     return work / "recording.avi"
 
 
 @contextmanager
 def _progress(title: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """Say what begins, show a bar where somebody looks, and say how long it took."""
+    """Print a title, show a bar on a terminal, and print how long the block took."""
     print(f"==> {title}", flush=True)
     begin = time.monotonic()
     with tqdm(total=total, unit=" frames", leave=False, disable=None) as bar:

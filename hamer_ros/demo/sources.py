@@ -1,4 +1,4 @@
-"""Where the frames come from: a stack of frames, images, a video or a live camera."""
+"""Sources of frames: a stack of frames, images, a video or a live camera."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import cv2
 import numpy as np
 
 from hamer_ros.demo.orientation import UPRIGHT, orientation_of
-from hamer_ros.ros.stretch import Stretch
+from hamer_ros.ros.images.contrast_stretch import Stretch
 
 RATE = 30.0
 """Frames per second of a source that has no rate of its own."""
 
 STILL_RATE = 1.0
-"""Frames per second of photographs: each is searched thoroughly, which takes its time."""
+"""Frames per second of photographs: each is searched thoroughly, which takes a while."""
 
 STILL_SECONDS = 3.0
-"""For how long a photograph is played."""
+"""Seconds for which a photograph is played."""
 
 LIVE_SECONDS = 10.0
-"""For how long a live camera is played."""
+"""Seconds for which a live camera is played."""
 
 _VIDEO_TURNS = {90: 6, 180: 3, 270: 8}
 """Degrees by which FFmpeg turns a video's frames clockwise -> Exif's orientation."""
@@ -37,20 +37,20 @@ _IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 class SourceError(Exception):
-    """There is nothing to play; the message says what was looked for and where."""
+    """A source that cannot be played; the message names what was looked for and where."""
 
 
 @dataclass(frozen=True)
 class Source:
     """Frames to play.
 
-    name: what a person calls it.
+    name: for people.
     rate: frames per second.
-    live: whether it waits for a camera: then it plays once only and sets the pace itself.
-    stills: whether it consists of photographs, each played for a while, one after the other.
+    live: it waits for a camera: then it plays once only and sets the pace itself.
+    stills: it consists of photographs, each played for a while, one after the other.
     frames: begins to play; (H, W, 3) uint8 RGB each.  A photograph is the same array each time.
         Raises SourceError when something turns out to be unreadable.
-    orientations: Exif's, of all that is played, which is upright by now.
+    orientations: Exif's, of all that is played; the frames themselves are upright.
     """
 
     name: str
@@ -62,15 +62,15 @@ class Source:
 
 
 def open_source(text: str, rate: float | None = None, seconds: float | None = None) -> Source:
-    """Find out what the user means.
+    """Return the source that a text of the user names.
 
     text: path of an image, a folder of images, a video or a stack of frames (``.npy`` with
         (N, H, W, 3) uint8 RGB), or a camera of this machine by its number or device.  The images
         of a folder are a recording if all have one size, otherwise photographs; they are played
-        in the order that people count in, 9 before 10.
+        in numerical order, 9 before 10.
     rate: frames per second; by default a video's own, `STILL_RATE` of photographs, otherwise
         `RATE`.
-    seconds: how much to play; by default all of a recording, `STILL_SECONDS` of each photograph
+    seconds: duration to play; by default all of a recording, `STILL_SECONDS` of each photograph
         and `LIVE_SECONDS` of a live camera, which plays on and on for ``math.inf``.
 
     Raises:
@@ -98,7 +98,7 @@ def open_source(text: str, rate: float | None = None, seconds: float | None = No
 
 
 def read_image(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned upright as its Exif data say.
+    """Return an image (H, W, 3) uint8 RGB, turned upright by its Exif data.
 
     Raises:
         SourceError: it is not an image that OpenCV reads.
@@ -107,7 +107,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def _read(path: Path) -> tuple[np.ndarray, int]:
-    """The image, upright, and Exif's orientation of what is stored."""
+    """Return the upright image, and Exif's orientation of the stored one."""
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -116,7 +116,7 @@ def _read(path: Path) -> tuple[np.ndarray, int]:
     has_orientation = path.suffix.lower() in {".tif", ".tiff"} or b"exif" in data.tobytes().lower()
     orientation = UPRIGHT
     if has_orientation:
-        # Every decoder has its own opinion which of its formats it turns: see what it did.
+        # Decoders differ in the formats that they turn: compare what this one did.
         stored = _decoded(path, data, _OF_ANY_KIND | cv2.IMREAD_IGNORE_ORIENTATION)
         orientation = orientation_of(stored, image)
     return cv2.cvtColor(_eight_bits(image), cv2.COLOR_BGR2RGB), orientation
@@ -133,12 +133,12 @@ def _decoded(path: Path, data: np.ndarray, flags: int) -> np.ndarray:
 
 
 def _eight_bits(image: np.ndarray) -> np.ndarray:
-    """The same picture as uint8, as the node shows images of more bits."""
+    """Return the same picture as uint8, as the node shows images of more bits."""
     if image.dtype == np.uint8:
         return image
     if image.dtype != np.uint16:
-        seen = image[np.isfinite(image)].astype(np.float64)
-        low, high = (seen.min(), seen.max()) if seen.size else (0.0, 0.0)
+        finite = image[np.isfinite(image)].astype(np.float64)
+        low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
         values = np.nan_to_num(image.astype(np.float64), nan=low, posinf=high, neginf=low)
         image = ((values - low) * (65535 / max(high - low, 1e-9))).astype(np.uint16)
     return Stretch()(image)
@@ -146,7 +146,7 @@ def _eight_bits(image: np.ndarray) -> np.ndarray:
 
 def _folder(path: Path, rate: float | None, seconds: float | None) -> Source:
     images = [p for p in path.iterdir() if p.suffix.lower() in _IMAGE_SUFFIXES]
-    # What begins with a dot are some systems' notes about the picture of that name.
+    # Files that begin with a dot are some systems' metadata of the picture of that name.
     images = sorted((p for p in images if not p.name.startswith(".")), key=_natural)
     if not images:
         kinds = ", ".join(sorted(_IMAGE_SUFFIXES))
@@ -154,17 +154,17 @@ def _folder(path: Path, rate: float | None, seconds: float | None) -> Source:
     read = [(image.shape, orientation) for image, orientation in map(_read, images)]
     if len(images) == 1 or len({shape for shape, _ in read}) > 1:
         return _stills(images, rate or STILL_RATE, seconds)
-    chosen = rate or RATE
+    chosen_rate = rate or RATE
 
     def play() -> Iterator[np.ndarray]:
-        return itertools.islice(map(read_image, images), _count(chosen, seconds))
+        return itertools.islice(map(read_image, images), _count(chosen_rate, seconds))
 
     orientations = frozenset(orientation for _, orientation in read)
-    return Source(path.name, chosen, False, False, play, orientations)
+    return Source(path.name, chosen_rate, False, False, play, orientations)
 
 
 def _natural(path: Path) -> tuple[list[str | int], str]:
-    """Sorts names as people count: 2.jpg before 10.jpg."""
+    """Return a key that sorts names numerically: 2.jpg before 10.jpg."""
     parts = re.split(r"([0-9]+)", path.name.lower())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)], path.name
 
@@ -205,24 +205,24 @@ def _video(path: Path, rate: float | None, seconds: float | None) -> Source:
     readable, _ = capture.read()
     capture.release()
     if not readable:
-        with path.open("rb"):  # says why where it may not be read
+        with path.open("rb"):  # raises with the reason if it may not be read
             raise SourceError(f"{path} cannot be read as a video, nor is it an image")
-    if not 1.0 <= own_rate <= 240.0:  # what some containers say when they do not know
+    if not 1.0 <= own_rate <= 240.0:  # as some containers have it without a rate
         own_rate = RATE
-    chosen = rate or own_rate
+    chosen_rate = rate or own_rate
 
     def play() -> Iterator[np.ndarray]:
-        return itertools.islice(_captured(str(path)), _count(chosen, seconds))
+        return itertools.islice(_captured(str(path)), _count(chosen_rate, seconds))
 
     orientations = frozenset({_VIDEO_TURNS.get(turned, UPRIGHT)})
-    return Source(path.name, chosen, False, False, play, orientations)
+    return Source(path.name, chosen_rate, False, False, play, orientations)
 
 
 def _live(device: str, rate: float, seconds: float | None) -> Source:
-    there = ", ".join(
+    devices = ", ".join(
         sorted(map(str, Path("/dev").glob("video*")), key=lambda name: (len(name), name))
     )
-    found = f"cameras here: {there}" if there else "this machine shows no camera at all"
+    found = f"cameras here: {devices}" if devices else "this machine shows no camera at all"
     number = re.fullmatch(r"/dev/video([0-9]+)", os.path.realpath(device))
     name = f"camera {number[1]}" if number else f"camera {device}"
     if not Path(device).exists():
@@ -248,8 +248,8 @@ def _captured(what: str | int) -> Iterator[np.ndarray]:
         raise SourceError(f"camera {what} cannot be opened; another program may be using it")
     try:
         while True:
-            there, bgr = capture.read()
-            if not there:
+            is_read, bgr = capture.read()
+            if not is_read:
                 return
             yield cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     finally:
@@ -257,7 +257,7 @@ def _captured(what: str | int) -> Iterator[np.ndarray]:
 
 
 def _count(rate: float, seconds: float | None) -> int | None:
-    """How many frames to play; None for all."""
+    """Return the number of frames to play; None for all."""
     if seconds is None or math.isinf(seconds):
         return None
     return max(1, round(rate * seconds))

@@ -1,4 +1,4 @@
-"""Names in any script, spelled with the letters that OpenCV's fonts have: those of ASCII."""
+"""Transliteration of text in any script to ASCII, whose letters OpenCV's fonts have."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _SYLLABLE = re.compile(r"(?:(?:HIRAGANA|KATAKANA) LETTER|HANGUL SYLLABLE) (?:SMA
 
 
 def spelled(text: str) -> str:
-    """The text in printable ASCII: letters and syllables as they sound, without accents.
+    """Return the text in printable ASCII: letters and syllables as they sound, without accents.
 
-    What has no reading in it, as an ideograph, is its number in Unicode: <U+624B>.
+    A character without a reading, such as an ideograph, is its number in Unicode: <U+624B>.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""What the classes of a net of boxes are: hands of a side, hands of either side, or none."""
+"""Classes of a box model that are hands: left ones, right ones, or hands of either handedness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from hamer_ros.errors import ConfigurationError
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 
 _LEFT = {"left", "l", "lh"}
 _RIGHT = {"right", "r", "rh"}
@@ -15,9 +15,10 @@ _HAND = {"hand", "hands", "palm"}
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """Names of the classes as Ultralytics writes them into a file: "{0: 'hand', 1: ...}".
+    """The names of the classes as Ultralytics writes them into a file: "{0: 'hand', 1: ...}".
 
-    Raises ConfigurationError where the text is something else.
+    Raises:
+        ConfigurationError: the text is something else.
     """
     try:
         names = ast.literal_eval(text)
@@ -30,24 +31,28 @@ def parse_names(text: str) -> tuple[str, ...]:
         ) from error
 
 
-def hand_classes(names: Sequence[str] | None, n_classes: int | None) -> dict[int, Side | None]:
-    """Index of each class that is a hand -> its side, None where the name does not tell.
+def hand_classes(
+    names: Sequence[str] | None, n_classes: int | None
+) -> dict[int, Handedness | None]:
+    """The index of each class that is a hand -> its handedness, None where the name has none.
 
     names: the names, where there are any; a word such as "left", "RH" or "hand" counts.
     n_classes: how many classes there are, where that is known; a single one is the hand, whatever
         its name.
-    Raises ConfigurationError.
+
+    Raises:
+        ConfigurationError: there are several classes without names, or none is a hand.
     """
     if names is None and n_classes != 1:
         raise ConfigurationError(
             "the file does not name its classes; name them in their order in detector_classes, for "
-            "example left,right or, where the net does not tell the sides, hand"
+            "example left,right or, where the model does not tell the sides, hand"
         )
     if names is None or len(names) == 1:
-        return {0: _side(names[0]) if names else None}
+        return {0: _handedness(names[0]) if names else None}
     words = [_words(name) for name in names]
     classes = {
-        i: _side(name) for i, name in enumerate(names) if words[i] & (_HAND | _LEFT | _RIGHT)
+        i: _handedness(name) for i, name in enumerate(names) if words[i] & (_HAND | _LEFT | _RIGHT)
     }
     if not classes:
         listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
@@ -59,9 +64,10 @@ def hand_classes(names: Sequence[str] | None, n_classes: int | None) -> dict[int
 
 
 def person_class(names: Sequence[str] | None) -> int:
-    """Index of the class of people: by name, or the first one, as in COCO.
+    """The index of the class of people: by name, or the first one, as in COCO.
 
-    Raises ConfigurationError where there are names but none is "person".
+    Raises:
+        ConfigurationError: there are names, but none is "person".
     """
     if names is None:
         return 0
@@ -72,12 +78,12 @@ def person_class(names: Sequence[str] | None) -> int:
     raise ConfigurationError(f"no class is called person: {', '.join(names[:10])}")
 
 
-def _side(name: str) -> Side | None:
+def _handedness(name: str) -> Handedness | None:
     words = _words(name)
     left, right = bool(words & _LEFT), bool(words & _RIGHT)
     if left == right:
         return None
-    return Side.LEFT if left else Side.RIGHT
+    return Handedness.LEFT if left else Handedness.RIGHT
 
 
 def _words(name: str) -> set[str]:

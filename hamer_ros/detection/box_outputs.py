@@ -1,4 +1,4 @@
-"""What the outputs of a net of boxes mean, told by their shapes.
+"""Decode the outputs of a box model, whose style is recognised by their shapes.
 
 C is the number of classes, N that of boxes; boxes are in pixels of the input.
 
@@ -31,7 +31,7 @@ MAX_FINAL = 1000
 
 
 class Style(enum.Enum):
-    """The rows of the module's table; the values are their shapes."""
+    """The styles of outputs, in the order of the table above; the values are their shapes."""
 
     COLUMNS = "(1, 4 + C, N)"
     ROWS = "(1, N, 4 + C)"
@@ -44,7 +44,8 @@ class Style(enum.Enum):
 class ScoredBoxes:
     """Boxes with a score for each class.
 
-    boxes: (N, 4) float64 x_min, y_min, x_max, y_max.  scores: (N, C) float64, 0 to 1.
+    boxes: (N, 4) float64 x_min, y_min, x_max, y_max.
+    scores: (N, C) float64, 0 to 1.
     """
 
     boxes: np.ndarray
@@ -52,10 +53,12 @@ class ScoredBoxes:
 
 
 def recognise(outputs: Sequence[np.ndarray], n_classes: int | None) -> Style:
-    """Which style the outputs have.
+    """Recognise the style of the outputs.
 
-    n_classes: how many classes the net has, where that is known.
-    Raises FileFormatError.
+    n_classes: how many classes the model has, where that is known.
+
+    Raises:
+        FileFormatError: they have none of the styles.
     """
     shapes = [np.shape(output) for output in outputs]
     is_list = bool(shapes) and len(shapes[0]) == 3 and shapes[0][0] == 1
@@ -87,9 +90,9 @@ def _single(rows: int, columns: int, n_classes: int | None) -> Style | None:
 
 
 def decode(style: Style, outputs: Sequence[np.ndarray], n_classes: int | None) -> ScoredBoxes:
-    """The boxes in pixels of the input, all of them.
+    """Decode all boxes, in pixels of the input.
 
-    n_classes: how many classes there are; None for as many as the outputs have room for.
+    n_classes: how many classes there are; None for as many as the outputs can hold.
     """
     values = np.asarray(outputs[0][0], np.float64)
     if style is Style.WITH_LABELS:
@@ -110,7 +113,12 @@ def decode(style: Style, outputs: Sequence[np.ndarray], n_classes: int | None) -
 def _labelled(
     boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, n_classes: int | None
 ) -> ScoredBoxes:
-    """One score for each box -> one for each class of each box; the others are 0."""
+    """The boxes with a score for each class: that of the box for its label, 0 for the others.
+
+    boxes: (N, 4).
+    scores: (N,).
+    labels: (N,).
+    """
     labels = labels.astype(int)
     if n_classes is None:
         n_classes = int(labels.max(initial=0)) + 1

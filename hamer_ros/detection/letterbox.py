@@ -1,4 +1,4 @@
-"""An image made to fit the input of a net: shrunk or grown as a whole, with bars beside it."""
+"""Fit an image to the input of a model: shrunk or grown as a whole, with bars beside it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 
 GREY = 114
-"""Of the bars, as YOLO and RTMDet are trained with."""
+"""Level of the bars, as YOLO and RTMDet are trained with."""
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where an image lies in the input of a net.
+    """The placement of an image in the input of a model.
 
     width, height: of the input, pixels.
     image_width, image_height: of the image, pixels.
@@ -41,19 +41,19 @@ class Letterbox:
         return (self.width - inner_width) // 2, (self.height - inner_height) // 2
 
     def cut(self, rgb: np.ndarray) -> np.ndarray:
-        """The image (image_height, image_width, 3) uint8 as the input (height, width, 3) uint8."""
+        """Make the input (height, width, 3) of an image (image_height, image_width, 3), uint8."""
         left, top = self.corner
         inner_width, inner_height = self.inner
-        seen = np.full((self.height, self.width, 3), GREY, np.uint8)
-        seen[top : top + inner_height, left : left + inner_width] = cv2.resize(
+        canvas = np.full((self.height, self.width, 3), GREY, np.uint8)
+        canvas[top : top + inner_height, left : left + inner_width] = cv2.resize(
             rgb, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR
         )
-        return seen
+        return canvas
 
     def to_image(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (N, 4) x_min, y_min, x_max, y_max of the input -> of the image, pixels.
+        """Map boxes (N, 4) from pixels of the input to pixels of the image.
 
-        Nets of boxes measure from the outer corner of the top-left pixel; we from its centre.
+        Models of boxes measure from the outer corner of the top-left pixel; we from its centre.
         """
         inner = np.array(self.inner)
         factor = np.array([self.image_width, self.image_height]) / inner

@@ -1,4 +1,4 @@
-"""Crops of hands as HaMeR was trained and is used: square, 256 pixels wide, normalised.
+"""Crops of hands as HaMeR was trained on: square, 256 pixels wide, normalised.
 
 A box becomes a square (`hand_square`), squares of one or more images become one batch
 (`cut_crops`).  The result is that of HaMeR's own data set; but where that filters, mirrors and
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 
 SIZE = 256
 """Side of a crop, pixels."""
 GROWTH = 2.0
-"""The square around a box is at least this much larger than the box."""
+"""Size of the square around a box in sizes of the box, at least."""
 ASPECT = 192 / 256
 """Width over height of the middle part of the crop that the network looks at."""
 FILTER_ABOVE = 1.1
@@ -40,28 +40,32 @@ class CropSquare:
 
     center: (2,) pixels; it is seen at pixel (128, 128) of the crop.
     size: side, pixels.
-    side: the crop of a left hand is mirrored, so that it looks like a right one.
+    handedness: the crop of a left hand is mirrored, so that it looks like a right one.
     """
 
     center: np.ndarray
     size: float
-    side: Side
+    handedness: Handedness
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
-        """(..., 2) points of the crop, -0.5 to 0.5 across it -> pixels of the image."""
-        across = np.array([-self.size if self.side is Side.LEFT else self.size, self.size])
+        """Map points (..., 2) of the crop, -0.5 to 0.5 across it, to pixels of the image."""
+        across = np.array(
+            [-self.size if self.handedness is Handedness.LEFT else self.size, self.size]
+        )
         return across * points + self.center
 
 
-def hand_square(box: np.ndarray, side: Side, width: int, height: int) -> CropSquare:
+def hand_square(box: np.ndarray, handedness: Handedness, width: int, height: int) -> CropSquare:
     """The square around a hand's box (4,): x_min, y_min, x_max, y_max, pixels.
 
     The box is doubled and then grown in one direction until it is 192 : 256 wide, so that the part
     of the crop that the network sees holds all of it; the square has the height of the result.
 
     width, height: of the image, pixels.
-    Raises CropError for a box that is not finite or has no area, and for a square that misses the
-    image or is more than `LARGEST` times as large.
+
+    Raises:
+        CropError: the box is not finite or has no area, or the square misses the image or is more
+            than `LARGEST` times as large.
     """
     box = np.asarray(box, float)
     if box.shape != (4,) or not np.isfinite(box).all():
@@ -78,11 +82,13 @@ def hand_square(box: np.ndarray, side: Side, width: int, height: int) -> CropSqu
     reach = size / 2 * np.array([ASPECT, 1.0])
     if (center + reach < 0).any() or (center - reach > [width - 1, height - 1]).any():
         raise CropError(f"the box {box.tolist()} is outside of the image, {width}x{height}")
-    return CropSquare(center, size, side)
+    return CropSquare(center, size, handedness)
 
 
 def cut_crops(views: Sequence[tuple[np.ndarray, CropSquare]]) -> np.ndarray:
-    """One batch of crops from pairs of an image (H, W, 3), uint8 RGB, and a square in it.
+    """Cut squares out of images, as one batch of crops.
+
+    views: pairs of an image (H, W, 3), uint8 RGB, and a square in it.
 
     Returns (B, 3, 256, 256) float32: RGB, normalised by ImageNet's mean and standard deviation;
     what lies outside of the image is black.
@@ -95,7 +101,7 @@ def cut_crops(views: Sequence[tuple[np.ndarray, CropSquare]]) -> np.ndarray:
 
 
 def _cut(rgb: np.ndarray, square: CropSquare) -> np.ndarray:
-    """(256, 256, 3) uint8, or float32 where the image was filtered, both 0 to 255."""
+    """The crop (256, 256, 3), uint8, or float32 where the image was filtered, both 0 to 255."""
     shrink = square.size / SIZE
     factor = shrink / 2
     sigma = (factor - 1) / 2 if factor > FILTER_ABOVE else 0.0
@@ -104,7 +110,7 @@ def _cut(rgb: np.ndarray, square: CropSquare) -> np.ndarray:
     if factor > FILTER_ABOVE:
         part = _smooth(part, sigma, radius)
     center = square.center - offset
-    if square.side is Side.LEFT:
+    if square.handedness is Handedness.LEFT:
         # Mirrored, pixel column u becomes column width - 1 - u.
         part = cv2.flip(part, 1)
         center = np.array([part.shape[1] - 1 - center[0], center[1]])
@@ -121,7 +127,7 @@ def _cut(rgb: np.ndarray, square: CropSquare) -> np.ndarray:
 
 
 def _part(rgb: np.ndarray, square: CropSquare, margin: int) -> tuple[np.ndarray, np.ndarray]:
-    """What of the image lies under the square, with a margin, and the pixel where it begins."""
+    """The part of the image under the square, with a margin, and its first pixel (2,)."""
     height, width = rgb.shape[:2]
     low = np.floor(square.center - square.size / 2).astype(int) - margin
     high = np.ceil(square.center + square.size / 2).astype(int) + margin + 1
@@ -132,6 +138,6 @@ def _part(rgb: np.ndarray, square: CropSquare, margin: int) -> tuple[np.ndarray,
 
 
 def _smooth(part: np.ndarray, sigma: float, radius: int) -> np.ndarray:
-    """Gaussian filter, float32; the image goes on beyond its border as it ends there."""
+    """Filter by a Gaussian, in float32; the image goes on beyond its border as it ends there."""
     kernel = cv2.getGaussianKernel(2 * radius + 1, sigma, cv2.CV_32F)
     return cv2.sepFilter2D(part, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)

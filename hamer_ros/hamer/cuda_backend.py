@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from hamer_ros.errors import DeviceError
+from hamer_ros.hamer.backend import Check, HamerOutput, no_check
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.network import HamerNetwork
-from hamer_ros.hamer.output import Check, HamerOutput, no_check
-from hamer_ros.nets.failures import device_errors
+from hamer_ros.inference.device_failures import device_errors
 
 BATCHES = (8, 4, 2, 1)
 """Numbers of crops that graphs are recorded for; the largest first, so that the others fit into the
@@ -28,7 +28,7 @@ _WIDTH = sum(int(np.prod(shape)) for shape in _FIELDS)
 
 
 class CudaBackend:
-    """Takes a network to the GPU and records it for every size of `BATCHES` that there is room for.
+    """Runs a network on a GPU, recorded for every size of `BATCHES` that fits into its memory.
 
     Raises:
         DeviceError: the GPU fails, or its memory does not suffice even for a single crop.
@@ -61,9 +61,12 @@ class CudaBackend:
         )
 
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
-        """The hands of crops (B, 3, 256, 256) float32, normalised.
+        """Compute the hands of crops (B, 3, 256, 256) float32, normalised.
 
-        More than the largest graph takes are several runs.  Raises DeviceError where the GPU fails.
+        More than the largest graph takes are several runs.
+
+        Raises:
+            DeviceError: the GPU fails.
         """
         packed = np.empty((len(crops), _WIDTH), np.float32)
         for first, last, size in chunks(len(crops), self._graphs):
@@ -86,7 +89,11 @@ class CudaBackend:
         return self._host_output[:n].numpy()
 
     def _record(self) -> dict[int, Recording]:
-        """Graphs by size; what the memory has no room for is left out, unless it is everything."""
+        """Record graphs, by size; those that do not fit into the memory are left out.
+
+        Raises:
+            RuntimeError: not even one for a single crop fits.
+        """
         graphs: dict[int, Recording] = {}
         pool = torch.cuda.graph_pool_handle()
         for size in BATCHES:
@@ -135,7 +142,7 @@ class Recording:
 
 
 def chunks(n: int, sizes: dict[int, Recording]) -> Iterator[tuple[int, int, int]]:
-    """Divide n crops: first, last (exclusive) and the size of the graph, least that holds them."""
+    """Divide n crops: first, last (exclusive) and size of the smallest graph that holds them."""
     largest = max(sizes)
     for first in range(0, n, largest):
         last = min(first + largest, n)
@@ -151,7 +158,7 @@ def _unpack(packed: np.ndarray) -> HamerOutput:
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether it began with that; libraries and the end of a recording have errors of their own."""
+    """True if a lack of memory caused it; libraries and recordings have errors of their own."""
     while error is not None:
         if isinstance(error, torch.cuda.OutOfMemoryError) or "ALLOC_FAILED" in str(error):
             return True

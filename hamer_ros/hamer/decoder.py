@@ -1,4 +1,4 @@
-"""HaMeR's head: one token asks the image features for the hand, and the answer is read off it.
+"""The head of HaMeR: one token attends to the image features and is mapped to the hand.
 
 A transformer decoder (Vaswani et al. 2017) whose only query token is a constant.  Parameters bear
 the names of HaMeR's checkpoint, which explains the nesting of ``norm``, ``fn`` and ``transformer``.
@@ -28,8 +28,11 @@ N_BETAS = 10
 class DecoderConfig:
     """Dimensions of the head; the defaults are HaMeR's.
 
-    dim: length of the token.  depth: layers.  heads, head_dim: of the attentions.  mlp_dim: hidden
-    units.  context_dim: length of an image feature.
+    dim: length of the token.
+    depth: number of layers.
+    heads, head_dim: number and length of the heads of the attentions.
+    mlp_dim: number of hidden units.
+    context_dim: length of an image feature.
     """
 
     dim: int = 1024
@@ -41,9 +44,9 @@ class DecoderConfig:
 
 
 class HandHead(nn.Module):
-    """Image features (B, N, context_dim) -> the hand's parameters.
+    """The head: image features (B, N, context_dim) -> the hand's parameters.
 
-    Returns 16 rotations in 6-D (B, 96), betas (B, 10) and camera (B, 3) = (s, tx, ty).
+    These are 16 rotations in 6-D (B, 96), betas (B, 10) and camera (B, 3) = (s, tx, ty).
     """
 
     init_hand_pose: torch.Tensor
@@ -62,7 +65,7 @@ class HandHead(nn.Module):
         self.register_buffer("init_cam", torch.empty(1, 3))
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Pose, betas and camera."""
+        """Compute pose, betas and camera."""
         token = self.transformer(features)
         return (
             self.decpose(token) + self.init_hand_pose,
@@ -72,7 +75,7 @@ class HandHead(nn.Module):
 
 
 class TokenDecoder(nn.Module):
-    """Features (B, N, context_dim) -> what the one token has learnt of them (B, dim)."""
+    """The decoder: features (B, N, context_dim) -> the token (B, dim) that attended to them."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -82,7 +85,7 @@ class TokenDecoder(nn.Module):
         self.transformer = nn.ModuleDict({"layers": layers})
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """The token after all layers."""
+        """Compute the token after all layers."""
         # The embedded input is 0, so that its embedding is the bias.
         token = (self.to_token_embedding.bias + self.pos_embedding[0]).expand(features.shape[0], -1)
         for layer in self.transformer["layers"].children():
@@ -99,7 +102,7 @@ def _layer(config: DecoderConfig) -> nn.ModuleList:
 
 
 class Residual(nn.Module):
-    """x + fn(norm(x), ...)."""
+    """A residual connection around a normalised step: x + fn(norm(x), ...)."""
 
     def __init__(self, dim: int, fn: nn.Module) -> None:
         super().__init__()
@@ -107,7 +110,7 @@ class Residual(nn.Module):
         self.fn = fn
 
     def forward(self, token: torch.Tensor, *context: torch.Tensor) -> torch.Tensor:
-        """Token (B, dim) -> the same shape."""
+        """Map a token (B, dim) to one of the same shape."""
         return token + self.fn(self.norm(token), *context)
 
 
@@ -122,7 +125,7 @@ class SelfAttention(nn.Module):
         self.to_out = nn.Sequential(nn.Linear(inner, config.dim))
 
     def forward(self, token: torch.Tensor) -> torch.Tensor:
-        """Token (B, dim) -> the same shape."""
+        """Map a token (B, dim) to one of the same shape."""
         to_value = self.to_qkv.weight.chunk(3)[2]
         return self.to_out(functional.linear(token, to_value))
 
@@ -140,16 +143,16 @@ class CrossAttention(nn.Module):
         self.to_out = nn.Sequential(nn.Linear(inner, config.dim))
 
     def forward(self, token: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        """Token (B, dim), features (B, N, context_dim) -> (B, dim)."""
+        """Map a token (B, dim) and features (B, N, context_dim) to a token (B, dim)."""
         to_key, to_value = self.to_kv.weight.unflatten(0, (2, self.heads, -1)).unbind(0)
         query = self.to_q(token).unflatten(1, (self.heads, -1))
         projected = torch.einsum("bhd,hdc->bhc", query, to_key)  # K_h^T q
         # The heads share keys and values: they are queries of a single head, (B, 1, ...).
         context = features[:, None]
-        seen = functional.scaled_dot_product_attention(
+        attended = functional.scaled_dot_product_attention(
             projected[:, None], context, context, scale=self.scale
         )[:, 0]
-        value = torch.einsum("bhc,hdc->bhd", seen, to_value)
+        value = torch.einsum("bhc,hdc->bhd", attended, to_value)
         return self.to_out(value.flatten(1))
 
 
@@ -167,5 +170,5 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, token: torch.Tensor) -> torch.Tensor:
-        """Token (B, dim) -> the same shape."""
+        """Map a token (B, dim) to one of the same shape."""
         return self.net(token)

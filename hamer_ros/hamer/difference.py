@@ -1,16 +1,16 @@
-"""How far apart two answers of the network are, as a distance between surfaces."""
+"""The difference of two results of the network, as distances between vertices."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from hamer_ros.hamer.output import HamerOutput
+from hamer_ros.hamer.backend import HamerOutput
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward
 
 
 def vertex_distances(a: HamerOutput, b: HamerOutput, model: HandModel) -> np.ndarray:
-    """(B, 778) metres between the vertices of the same hands; the cameras do not count."""
+    """The distances (B, 778), metres, between vertices of the same hands; cameras do not count."""
     return np.linalg.norm(_vertices(a, model) - _vertices(b, model), axis=-1)
 
 

@@ -20,17 +20,17 @@ import numpy as np
 import torch
 
 from hamer_ros.errors import HamerRosError, MissingFileError
+from hamer_ros.hamer.backend import HamerOutput
 from hamer_ros.hamer.checkpoint import load_network
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.difference import vertex_distances
 from hamer_ros.hamer.exported import INPUT, METADATA, OUTPUTS, exported_path
-from hamer_ros.hamer.locate import find_checkpoint
+from hamer_ros.hamer.find_files import find_checkpoint
 from hamer_ros.hamer.network import HamerNetwork
 from hamer_ros.hamer.onnx_backend import OnnxBackend
-from hamer_ros.hamer.output import HamerOutput
 from hamer_ros.hamer.torch_backend import DTYPES, TorchBackend, set_precision
 from hamer_ros.hand_model.model import HandModel
-from hamer_ros.nets.device import Device
+from hamer_ros.inference.device import Device
 
 LIMITS = {"fp32": 5e-5, "fp16": 2e-3}
 """Metres by which a vertex of the checked hand may differ from torch's in fp32."""
@@ -48,7 +48,7 @@ def export_checkpoint(
     output: Path | None = None,
     progress: Callable[[str], None] = print,
 ) -> Path:
-    """Write a checkpoint as ONNX, unless that was done before; the path of the file.
+    """Write a checkpoint as ONNX, unless that was done before, and return the path of the file.
 
     checkpoint: .ckpt or .safetensors, or the folder _DATA that holds the former.
     precision: fp32, or fp16 for the matrices of the backbone.
@@ -59,7 +59,7 @@ def export_checkpoint(
     Raises:
         ExportError: the result was wrong.
         MissingFileError: there is no such file, or packages are missing.
-        FileFormatError: as `load_network`.
+        FileFormatError: the checkpoint is not one, see `load_network`.
     """
     checkpoint = find_checkpoint(checkpoint)
     if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
@@ -83,7 +83,11 @@ def export_network(
 ) -> None:
     """Write a network, converted in place, and check the file before it gets its name.
 
-    side: of the network's crops, pixels.
+    precision: as in `export_checkpoint`.
+    side: that of the network's crops, pixels.
+
+    Raises:
+        ExportError: the result was wrong.
     """
     begin = time.monotonic()
     crops = np.random.default_rng(0).normal(size=(2, 3, side, side)).astype(np.float32)
@@ -120,7 +124,11 @@ def export_network(
 
 
 def _check(path: Path, crops: np.ndarray, expected: HamerOutput, precision: str) -> float:
-    """The greatest distance of a vertex from where it should be, metres."""
+    """The greatest distance of a vertex from where it should be, metres.
+
+    Raises:
+        ExportError: it is greater than `LIMITS`.
+    """
     backend = OnnxBackend(path, Device().providers, "cpu")
     distances = vertex_distances(backend(crops), expected, HandModel.default())
     error = float(distances.max())
@@ -134,7 +142,7 @@ def _check(path: Path, crops: np.ndarray, expected: HamerOutput, precision: str)
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks about packages that it does without, and about itself."""
+    """A context without the exporter's remarks about itself and about packages that it lacks."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,26 +1,29 @@
-"""Where the exported network lies and what it says of itself: known without torch and onnx."""
+"""The path of the exported network and the names in it, known without torch and onnx."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-from hamer_ros.nets.store import cache_folder
+from hamer_ros.inference.model_store import cache_folder
 
 INPUT = "crops"
 OUTPUTS = ("global_orient", "hand_pose", "betas", "camera")
 """Names in the file; the outputs are the fields of `HamerOutput`."""
 METADATA = "hamer_ros.precision"
-"""Under which the file tells its precision."""
+"""Key of the metadata that holds the file's precision."""
 EXPORT_COMMAND = "hamer_ros export"
 
 _BLOCK = 1 << 22
 
 
 def exported_path(checkpoint: Path, precision: str) -> Path:
-    """Where `hamer_ros export` puts a checkpoint, by its content: a copy finds the same file.
+    """The path to which `hamer_ros export` writes a checkpoint, by its content.
 
-    Raises FileNotFoundError.
+    A copy of the checkpoint has the same path.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
     """
     digest = hashlib.sha256()
     with checkpoint.open("rb") as file:

@@ -1,4 +1,4 @@
-"""HaMeR's whole network."""
+"""HaMeR's whole network: the backbone and the head."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from hamer_ros.hamer.backbone import VisionTransformer, ViTConfig
 from hamer_ros.hamer.decoder import N_ROTATIONS, DecoderConfig, HandHead
 from hamer_ros.hamer.rotation6d import matrix_from_6d
+from hamer_ros.networks.vision_transformer import VisionTransformer, ViTConfig
 
 
 @dataclass(frozen=True)
 class HamerConfig:
     """Dimensions of the network; the defaults are those of the official checkpoint.
 
-    Raises ValueError where the head expects features of another length than the backbone makes.
+    Raises:
+        ValueError: the head expects features of another length than the backbone makes.
     """
 
     backbone: ViTConfig = field(default_factory=ViTConfig)
@@ -31,7 +32,7 @@ class HamerConfig:
 
 
 class HamerNetwork(nn.Module):
-    """Crops of right hands, or of mirrored left ones -> parameters of the hand model.
+    """The network: crops of right hands, or of mirrored left ones -> parameters of the hand model.
 
     The names of parameters and buffers are those of HaMeR's checkpoint.  There is no training
     mode: nothing is dropped at random.
@@ -46,7 +47,7 @@ class HamerNetwork(nn.Module):
     def forward(
         self, crops: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Square crops (B, 3, H, H), normalised -> the fields of `HamerOutput` in their order."""
+        """Map normalised square crops (B, 3, H, H) to the fields of `HamerOutput`, in order."""
         # The transformer sees the middle columns of the square.
         margin = (crops.shape[3] - self.image_width) // 2
         features = self.backbone(crops[..., margin : margin + self.image_width])

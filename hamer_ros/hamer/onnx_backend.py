@@ -8,12 +8,17 @@ import numpy as np
 import onnxruntime
 
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
-from hamer_ros.hamer.backends import BackendOptions
+from hamer_ros.hamer.backend import BackendOptions, Check, HamerOutput, no_check
 from hamer_ros.hamer.crops import SIZE
 from hamer_ros.hamer.exported import EXPORT_COMMAND, INPUT, METADATA, exported_path
-from hamer_ros.hamer.output import Check, HamerOutput, no_check
-from hamer_ros.nets.device import CPU_PROVIDER, CUDA_PROVIDER, TENSORRT_PROVIDER, Device, Provider
-from hamer_ros.nets.session import Net
+from hamer_ros.inference.device import (
+    CPU_PROVIDER,
+    CUDA_PROVIDER,
+    TENSORRT_PROVIDER,
+    Device,
+    Provider,
+)
+from hamer_ros.inference.onnx_session import OnnxModel
 
 LARGEST_BATCH = 16
 """Hands that TensorRT prepares for; the node follows no more."""
@@ -22,18 +27,20 @@ LARGEST_BATCH = 16
 class OnnxBackend:
     """Runs a file that `hamer_ros export` has written.
 
-    path: the .onnx.  providers: onnxruntime's, the preferred one first.
+    path: the .onnx.
+    providers: onnxruntime's, the preferred one first.
+    where: words for the device.
 
     Raises:
         FileFormatError: another kind of file.
-        And what `Net` raises.
+        And what `OnnxModel` raises.
     """
 
     def __init__(self, path: Path, providers: tuple[Provider, ...], where: str) -> None:
-        self._net = Net(path, providers, threads=0)
-        if METADATA not in self._net.metadata:
+        self._model = OnnxModel(path, providers, threads=0)
+        if METADATA not in self._model.metadata:
             raise FileFormatError(f"{path} was not made by `{EXPORT_COMMAND}`")
-        self.precision = self._net.metadata[METADATA]
+        self.precision = self._model.metadata[METADATA]
         self.description = f"onnxruntime {onnxruntime.__version__}, {self.precision}, {where}"
 
     @classmethod
@@ -51,10 +58,10 @@ class OnnxBackend:
             raise ConfigurationError(f"backend '{options.backend}' runs fp32 or fp16, not bf16")
         if options.backend == "tensorrt" and device.kind != "cuda":
             raise ConfigurationError("backend 'tensorrt' needs the device cuda")
-        given = checkpoint.suffix == ".onnx"
-        if precision == "auto" and (not given or options.backend == "tensorrt"):
+        is_exported = checkpoint.suffix == ".onnx"
+        if precision == "auto" and (not is_exported or options.backend == "tensorrt"):
             precision = "fp32" if device.kind == "cpu" else "fp16"
-        if given:
+        if is_exported:
             path = checkpoint
         else:
             path = exported_path(checkpoint, precision)
@@ -74,8 +81,8 @@ class OnnxBackend:
         return backend
 
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
-        """The hands of crops (B, 3, 256, 256) float32, normalised."""
-        return HamerOutput(*self._net.run_while_wanted(crops, check))
+        """Compute the hands of crops (B, 3, 256, 256) float32, normalised."""
+        return HamerOutput(*self._model.run_while_wanted(crops, check))
 
 
 def _plain(device: Device) -> tuple[Provider, ...]:
@@ -87,7 +94,7 @@ def _plain(device: Device) -> tuple[Provider, ...]:
 
 
 def _tensorrt(device: Device, path: Path, precision: str) -> tuple[Provider, ...]:
-    """With engines kept beside the file: building one takes minutes."""
+    """The providers for TensorRT, with engines kept beside the file: building one takes minutes."""
     shape = f"{INPUT}:{{}}x3x{SIZE}x{SIZE}"
     options = {
         "device_id": str(device.index),

@@ -7,13 +7,13 @@ from torch.nn import functional
 
 
 def matrix_from_6d(six: torch.Tensor) -> torch.Tensor:
-    """(..., 6) -> rotation matrices (..., 3, 3) (Zhou et al., CVPR 2019, eq. 15).
+    """The rotation matrices (..., 3, 3) of six numbers each, (..., 6).
 
     With a1 the first three numbers and a2 the last three,
 
         b1 = a1 / |a1|,   b2 = (a2 - (b1 . a2) b1) / |...|,   b3 = b1 x b2
 
-    are the *columns* of the matrix.
+    are the *columns* of the matrix (Zhou et al., CVPR 2019, eq. 15).
     """
     a1, a2 = six[..., :3], six[..., 3:]
     b1 = functional.normalize(a1, dim=-1)

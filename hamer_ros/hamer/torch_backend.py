@@ -9,15 +9,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from hamer_ros.errors import ConfigurationError, DeviceError
-from hamer_ros.hamer.backbone import checked
-from hamer_ros.hamer.backends import BackendOptions
+from hamer_ros.errors import ConfigurationError
+from hamer_ros.hamer.backend import Backend, BackendOptions, Check, HamerOutput, no_check
 from hamer_ros.hamer.checkpoint import load_network
 from hamer_ros.hamer.cuda_backend import CudaBackend
 from hamer_ros.hamer.network import HamerNetwork
-from hamer_ros.hamer.output import Backend, Check, HamerOutput, no_check
-from hamer_ros.nets.device import Device
-from hamer_ros.nets.gpu import has_driver
+from hamer_ros.inference.device import Device
+from hamer_ros.inference.torch_device import check_cuda, gpu_name
+from hamer_ros.networks.vision_transformer import checked
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -35,7 +34,7 @@ class TorchBackend:
         )
 
     def __call__(self, crops: np.ndarray, check: Check = no_check) -> HamerOutput:
-        """The hands of crops (B, 3, 256, 256) float32, normalised."""
+        """Compute the hands of crops (B, 3, 256, 256) float32, normalised."""
         with torch.inference_mode(), checked(self._network.backbone, check):
             fields = self._network(torch.from_numpy(crops))
         return HamerOutput(*(values.numpy() for values in fields))
@@ -47,7 +46,8 @@ def load_torch_backend(checkpoint: Path, options: BackendOptions) -> Backend:
     Raises:
         ConfigurationError: no such device or precision.
         DeviceError: the GPU is lost, or has too little memory.
-        MissingFileError, FileFormatError: as `load_network`.
+        MissingFileError: there is no such file, see `load_network`.
+        FileFormatError: the file is no checkpoint, see `load_network`.
     """
     precision = choose_precision(options.precision, options.device)
     return put_on(load_network(checkpoint), precision, options.device)
@@ -70,9 +70,7 @@ def choose_precision(precision: str, device: Device) -> str:
         capability = torch.cuda.get_device_capability(device.index)
         return "fp16" if capability >= _HAS_FAST_FP16 else "fp32"
     if precision == "bf16" and not _has_bf16(device):
-        raise ConfigurationError(
-            f"{_gpu_name(device.index)} has no bf16; choose the precision fp16"
-        )
+        raise ConfigurationError(f"{gpu_name(device.index)} has no bf16; choose the precision fp16")
     return precision
 
 
@@ -105,7 +103,7 @@ def set_precision(network: HamerNetwork, dtype: torch.dtype) -> None:
 
 
 def bf16_is_fast() -> bool:
-    """Whether this CPU multiplies bf16 faster than fp32, found out in a tenth of a second.
+    """True if this CPU multiplies bf16 faster than fp32, found out in a tenth of a second.
 
     Measured, because where a CPU lacks the instructions torch is slow instead of refusing.
     """
@@ -125,36 +123,3 @@ def bf16_is_fast() -> bool:
 def _has_bf16(device: Device) -> bool:
     with torch.cuda.device(device.index):
         return torch.cuda.is_bf16_supported(including_emulation=False)
-
-
-def check_cuda(device: Device) -> None:
-    """Ask torch whether it has a GPU.
-
-    Raises:
-        ConfigurationError: this torch, this machine or this number has none.
-        DeviceError: there is a driver, but no GPU that answers.
-    """
-    if not torch.cuda.is_available():
-        what = f"device is {device}, but torch {torch.__version__} has no GPU"
-        if torch.version.cuda is None:
-            raise ConfigurationError(
-                f"{what}: this build is for CPUs; install one for CUDA "
-                "(https://pytorch.org/get-started), or choose device:=cpu"
-            )
-        if not has_driver():
-            raise ConfigurationError(
-                f"{what}: it is built for CUDA {torch.version.cuda}, but there is no driver for "
-                "one; install NVIDIA's, or choose device:=cpu"
-            )
-        raise DeviceError(
-            f"{what}: it is built for CUDA {torch.version.cuda} and there is a driver, but no GPU "
-            "that answers; nvidia-smi tells more"
-        )
-    count = torch.cuda.device_count()
-    if device.index >= count:
-        present = ", ".join(f"cuda:{i} ({_gpu_name(i)})" for i in range(count))
-        raise ConfigurationError(f"device is {device}; present are: {present}")
-
-
-def _gpu_name(index: int) -> str:
-    return torch.cuda.get_device_name(index)

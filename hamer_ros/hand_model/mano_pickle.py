@@ -20,10 +20,10 @@ import numpy as np
 from numpy.lib import format as npy
 
 from hamer_ros.errors import FileFormatError
-from hamer_ros.file_kinds import NPZ, PICKLE, UNKNOWN, ZIP, given_file, refusal, what_is
+from hamer_ros.files.kinds import NPZ, PICKLE, UNKNOWN, ZIP, refusal, user_file, what_is
+from hamer_ros.files.restricted_pickle import RestrictedUnpickler
 from hamer_ros.hand_model.model import FIELDS, HandModel
 from hamer_ros.hand_model.topology import FINGERTIP_VERTICES, N_VERTICES
-from hamer_ros.restricted_pickle import RestrictedUnpickler
 
 _WANTED = "MANO's right hand (MANO_RIGHT.pkl)"
 
@@ -49,7 +49,7 @@ def load_mano(path: str | PathLike[str]) -> HandModel:
         FileFormatError: another kind of file, a pickle that asks for code to be run, fields
             missing or of another shape, another model, and the left hand's.
     """
-    path = given_file(path, _WANTED)
+    path = user_file(path, _WANTED)
     kind = what_is(path)
     if kind == NPZ:
         content, name = _read_npz(path), path.stem
@@ -110,7 +110,7 @@ def _read_npy(file: IO[bytes]) -> Any:
 
 
 def _where_inside(path: Path) -> str:
-    """Where the hand lies in an archive, or that it is not there."""
+    """The words to unpack the hand from an archive; none where it is not in it."""
     with zipfile.ZipFile(path) as archive:
         inside = [name for name in archive.namelist() if name.endswith("MANO_RIGHT.pkl")]
     return f"unpack it and give {inside[0]}" if inside else ""
@@ -146,13 +146,13 @@ def _check_is_right(model: HandModel, path: Path) -> None:
 
 
 class _Expression:
-    """chumpy.ch.Ch: an array ``x``."""
+    """Stand-in for chumpy.ch.Ch: an array ``x``."""
 
     x: Any
 
 
 class _Selection(_Expression):
-    """chumpy.reordering.Select: the elements ``idxs`` of ``a``, in ``preferred_shape``."""
+    """Stand-in for chumpy.reordering.Select: elements ``idxs`` of ``a``, in ``preferred_shape``."""
 
     a: Any
     idxs: Any
@@ -160,17 +160,21 @@ class _Selection(_Expression):
 
 
 class _SparseMatrix:
-    """A matrix or array of scipy.sparse."""
+    """Stand-in for a matrix or array of scipy.sparse."""
 
     data: Any
     _shape: Any
 
     def places(self) -> tuple[Any, Any]:
-        """Rows and columns of the entries of ``data``."""
+        """The rows and columns of the entries of ``data``."""
         raise NotImplementedError
 
     def dense(self) -> np.ndarray:
-        """The matrix with its zeros."""
+        """The matrix with its zeros.
+
+        Raises:
+            ValueError: it is larger than any of MANO's.
+        """
         n_rows, n_columns = (int(n) for n in self._shape)
         if not 0 <= n_rows * n_columns <= _LARGEST:
             raise ValueError(f"a sparse matrix is {n_rows} x {n_columns}")
@@ -181,33 +185,33 @@ class _SparseMatrix:
 
 
 class _ColumnMatrix(_SparseMatrix):
-    """csc: column j holds data[indptr[j]:indptr[j + 1]], in rows indices."""
+    """Stand-in for csc: column j holds data[indptr[j]:indptr[j + 1]], in rows indices."""
 
     indices: Any
     indptr: Any
 
     def places(self) -> tuple[Any, Any]:
-        """Rows and columns."""
+        """The rows and columns of the entries of ``data``."""
         return self.indices, np.repeat(np.arange(self._shape[1]), np.diff(self.indptr))
 
 
 class _RowMatrix(_ColumnMatrix):
-    """csr: the same with rows and columns exchanged."""
+    """Stand-in for csr: the same with rows and columns exchanged."""
 
     def places(self) -> tuple[Any, Any]:
-        """Rows and columns."""
+        """The rows and columns of the entries of ``data``."""
         return np.repeat(np.arange(self._shape[0]), np.diff(self.indptr)), self.indices
 
 
 class _CoordinateMatrix(_SparseMatrix):
-    """coo: ``coords`` since scipy 1.13, ``row`` and ``col`` before."""
+    """Stand-in for coo: ``coords`` since scipy 1.13, ``row`` and ``col`` before."""
 
     coords: Any
     row: Any
     col: Any
 
     def places(self) -> tuple[Any, Any]:
-        """Rows and columns."""
+        """The rows and columns of the entries of ``data``."""
         rows, columns = self.coords if "coords" in vars(self) else (self.row, self.col)
         return rows, columns
 
@@ -228,21 +232,21 @@ _SPARSE = {"csc": _ColumnMatrix, "csr": _RowMatrix, "coo": _CoordinateMatrix}
 
 
 def _new_object(cls: type, *_: object) -> object:
-    """copyreg._reconstructor, by which the oldest pickle protocols make objects."""
+    """Stand-in for copyreg._reconstructor, by which the oldest pickle protocols make objects."""
     if cls not in (_Expression, _Selection, *_SPARSE.values()):
         raise TypeError(f"cannot make a {cls}")
     return cls()
 
 
 def _no_bytes() -> bytes:
-    """What Python 3 writes for Python 2 where an array is empty."""
+    """Stand-in for bytes(), which Python 3 writes for Python 2 where an array is empty."""
     return b""
 
 
 def _array_of_buffer(
     buffer: Any, dtype: Any, shape: Any, order: Any, axis_order: Any = None
 ) -> np.ndarray:
-    """Numpy's _frombuffer, by which protocol 5 makes arrays."""
+    """Stand-in for numpy's _frombuffer, by which protocol 5 makes arrays."""
     array = np.frombuffer(buffer, dtype=dtype)
     if order == "K" and axis_order is not None:
         return array.reshape(shape).transpose(axis_order)

@@ -1,9 +1,9 @@
 """A hand model in MANO's format: a template mesh, its directions of shape and its skinning weights.
 
-The packaged model is *not* MANO.  It is a procedural hand of this project's own (see
-``hamer_ros.sculpting``) that shares MANO's numbers of vertices, faces and joints, its vertex ids of
-the wrist and fingertips, its frame and its field names.  Its betas mean something else, so every
-result carries the name of the model it was made with.
+The packaged model is *not* MANO.  It is a procedural hand of this project's own (made by
+``tools/hand_model_generation``) that shares MANO's numbers of vertices, faces and joints, its
+vertex ids of the wrist and fingertips, its frame and its field names.  Its betas mean something
+else, so every result carries the name of the model it was made with.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from os import PathLike
 import numpy as np
 
 from hamer_ros.errors import FileFormatError
-from hamer_ros.file_kinds import given_file
+from hamer_ros.files.kinds import user_file
 from hamer_ros.hand_model import topology
 
 _SHAPES = {
@@ -36,10 +36,10 @@ FIELDS = tuple(_SHAPES)
 """Names of the fields."""
 
 _WEIGHT_TOLERANCE = 1e-3
-"""How far the skinning weights of a vertex may sum from 1; MANO's own are rounded."""
+"""Error of the sum of a vertex's skinning weights, which is 1; MANO's own are rounded."""
 
 _GROWTH_TOLERANCE = 1e-6
-"""Metres; how well shape coefficients must give a hand of twice the size."""
+"""Metres; error up to which shape coefficients are said to give a hand of twice the size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,12 @@ class HandModel:
 
     @cached_property
     def has_pose_correctives(self) -> bool:
-        """Whether any entry of posedirs differs from zero."""
+        """True if any entry of posedirs differs from zero."""
         return bool(np.any(self.posedirs))
 
     @cached_property
     def growth(self) -> np.ndarray | None:
-        """(10,) shape coefficients that add the mean hand to itself: twice the size, at rest.
+        """The shape coefficients (10,) that add the mean hand to itself: twice the size, at rest.
 
         With these, g, a hand of shape beta grows by a factor s to that of s beta + (s - 1) g,
         relative to its wrist and in every pose.  None where there are none: growth does not lie in
@@ -90,11 +90,13 @@ class HandModel:
 
     @classmethod
     def from_fields(cls, name: str, fields: Mapping[str, np.ndarray], source: str) -> HandModel:
-        """Check and take over dense arrays under MANO's field names.
+        """Make a model of dense arrays under MANO's field names.
 
         source: where the fields come from, for the messages.
-        Raises FileFormatError that names the source, the field, what was found and what was
-        expected.
+
+        Raises:
+            FileFormatError: a field is missing or unusable; the text names the source, the field,
+                what was found and what was expected.
         """
         arrays = {field: _checked(fields, field, source) for field in _SHAPES}
         faces, weights = arrays["f"], arrays["weights"]
@@ -131,9 +133,12 @@ class HandModel:
     def load(cls, path: str | PathLike[str]) -> HandModel:
         """Read an .npz file with MANO's field names; its ``name``, if any, becomes the model's.
 
-        Raises MissingFileError, and FileFormatError for a file of another kind or content.
+        Raises:
+            MissingFileError: there is no such file.
+            ConfigurationError: it may not be read.
+            FileFormatError: a file of another kind or content.
         """
-        path = given_file(path, "an .npz file of a hand model")
+        path = user_file(path, "an .npz file of a hand model")
         try:
             with np.load(path, allow_pickle=False) as archive:
                 names = [*_SHAPES, "name"]
@@ -152,7 +157,11 @@ class HandModel:
 
 
 def _checked(fields: Mapping[str, np.ndarray], field: str, source: str) -> np.ndarray:
-    """Take the field as a contiguous finite float64 array of the expected shape."""
+    """The field as a contiguous finite float64 array of the expected shape.
+
+    Raises:
+        FileFormatError: it is missing or something else.
+    """
     if field not in fields:
         raise FileFormatError(
             f"{source}: field '{field}' is missing, expected shape {_SHAPES[field]}"

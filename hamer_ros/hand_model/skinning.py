@@ -38,10 +38,6 @@ class SkinnedHand:
 def forward(model: HandModel, rotations: np.ndarray, betas: np.ndarray) -> SkinnedHand:
     """Pose the right hand, in MANO's frame.
 
-    rotations: (16, 3, 3) in MANO's order; the wrist's turns the whole hand about the wrist joint,
-        each other is relative to its parent.
-    betas: (10,) shape coefficients.
-
     With template T, directions of shape S and of pose P, regressor J and weights w:
 
         v = T + S beta                                               (SMPL eq. 8)
@@ -52,7 +48,13 @@ def forward(model: HandModel, rotations: np.ndarray, betas: np.ndarray) -> Skinn
         v_i = sum_k w_ik G'_k v_i                                    (eq. 2)
 
     The joints are the origins of G_k, and the fingertips are vertices.
-    Raises ValueError for arrays of another shape.
+
+    rotations: (16, 3, 3) in MANO's order; the wrist's turns the whole hand about the wrist joint,
+        each other is relative to its parent.
+    betas: (10,) shape coefficients.
+
+    Raises:
+        ValueError: arrays of another shape.
     """
     rotations = _shaped("rotations", rotations, (N_SKELETON, 3, 3))
     betas = _shaped("betas", betas, (N_BETAS,))
@@ -77,7 +79,7 @@ def relative_to_wrist(hand: SkinnedHand) -> SkinnedHand:
 
 
 def _generations() -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """List the joints at each distance from the wrist, and their parents."""
+    """The joints at each distance from the wrist, and their parents."""
     generations = []
     current = [0]
     while current:
@@ -92,7 +94,7 @@ _GENERATIONS = _generations()
 
 
 def _chain(rotations: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compose along the skeleton: rotations (16, 3, 3) and joint origins (16, 3) of G_k.
+    """The rotations (16, 3, 3) and joint origins (16, 3) of G_k, composed along the skeleton.
 
     All fingers advance together, one generation of joints at a time.
     """

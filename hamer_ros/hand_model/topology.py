@@ -1,4 +1,4 @@
-"""What is fixed in every hand of MANO's format: joints, bones, fingertips and the open wrist.
+"""The topology of every hand of MANO's format: joints, bones, fingertips and the open wrist.
 
 Two orders of joints occur.  The *skeleton* has MANO's 16 joints that carry a rotation: wrist, then
 three each of index, middle, little, ring finger and thumb.  The 21 *joints* of everything else
@@ -67,7 +67,7 @@ FINGERTIP_VERTICES = {"thumb": 744, "index": 320, "middle": 443, "ring": 554, "l
 """Vertex at the tip of each finger, in the order of skeleton joints 16 to 20."""
 
 OPENPOSE_FROM_MANO = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20)
-"""joints21 = concatenate(skeleton16, fingertips5)[OPENPOSE_FROM_MANO]."""
+"""Order of the 21 joints: joints21 = concatenate(skeleton16, fingertips5)[OPENPOSE_FROM_MANO]."""
 
 WRIST_RING = (92, 38, 122, 118, 117, 119, 120, 108, 79, 78, 121, 214, 215, 279, 239, 234)
 """The 16 vertices around the open wrist, in order."""
@@ -92,10 +92,13 @@ CLOSING_FACES = (
 
 
 def closed_faces(faces: np.ndarray) -> np.ndarray:
-    """(1538, 3) faces of a right hand with an open wrist -> (1552, 3) int32 of a closed surface."""
+    """The faces (1552, 3) int32 of a closed surface.
+
+    faces: (1538, 3) of a right hand with an open wrist.
+    """
     return np.concatenate([faces, np.array(CLOSING_FACES)]).astype(np.int32)
 
 
 def mirrored_faces(faces: np.ndarray) -> np.ndarray:
-    """(F, 3) faces -> the same with their turning reversed, so that a mirrored mesh faces out."""
+    """The faces (F, 3) with the opposite orientation, so that a mirrored mesh faces out."""
     return np.ascontiguousarray(faces[:, [0, 2, 1]])

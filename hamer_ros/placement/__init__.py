@@ -1,1 +1,1 @@
-"""Hands -> placed hands; `placer` tells how."""
+"""Placement of hands in the camera frame: translation, metric size and covariance."""

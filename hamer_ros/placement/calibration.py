@@ -1,4 +1,4 @@
-"""Measure how long the hand of a user is, over some images."""
+"""Measure the length of a user's hand over some images."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections import Counter, deque
 
 import numpy as np
 
-from hamer_ros.hands import PlacedHand, ScaleSource, Side
-from hamer_ros.placement.size import DEPTH_BIAS_SIGMA, Size, given, log_length
+from hamer_ros.hands import Handedness, PlacedHand, ScaleSource
+from hamer_ros.placement.size import DEPTH_BIAS_SIGMA, Size, log_length, stated_size
 
 SAMPLES = 30
 """Images that a measurement takes."""
 MAX_SCATTER = 0.15
 """Relative standard deviation of single lengths above which they are of no hand that is held well;
-that of a recoverer is 0.04."""
+that of an estimator is 0.04."""
 DISTANCE_SIGMA = 0.02
-"""How well a person holds a hand at a distance that was named, relative."""
+"""Relative standard deviation of the distance at which a person holds a hand as asked."""
 LENGTHS = (0.10, 0.30)
 """Metres that a hand's length lies between, from a child's to a giant's."""
 
@@ -26,19 +26,19 @@ _NO_DEPTH = "a hand was seen, but the depth image did not tell its size (/diagno
 class Measurement:
     """Collects lengths of one hand until there are enough.
 
-    side: the hand to measure, or None for whichever is seen.
+    handedness: the hand to measure, or None for whichever is seen.
     distance: metres of the wrist from the camera, or None where a depth image says it.
     """
 
-    def __init__(self, side: Side | None, distance: float | None) -> None:
-        self._side = side
+    def __init__(self, handedness: Handedness | None, distance: float | None) -> None:
+        self._handedness = handedness
         self._distance = distance
         self._logs: deque[float] = deque(maxlen=SAMPLES)
         self._images = 0
         self._obstacles: Counter[str] = Counter()
 
     def add(self, hands: list[PlacedHand], focal_sigma: float = 0.0) -> Size | None:
-        """Take in the hands of an image; the length, once it is known.
+        """Take in the hands of an image and return the length once it is known.
 
         An image with several hands that could be meant is not used.
 
@@ -46,7 +46,9 @@ class Measurement:
         """
         self._images += 1
         hands = [hand for hand in hands if hand.is_finite]
-        meant = [h for h in hands if self._side is None or h.hand.side is self._side]
+        meant = [
+            h for h in hands if self._handedness is None or h.hand.handedness is self._handedness
+        ]
         if len(meant) != 1:
             self._obstacles[self._why_not_one(hands, meant)] += 1
             return None
@@ -66,23 +68,23 @@ class Measurement:
         # Held still, the hand looks equally wrong in all images.
         shared = hand.hand.shared_errors.reach
         sigma = math.hypot(scatter / math.sqrt(SAMPLES), bias, shared, focal_sigma)
-        return given(math.exp(float(np.median(self._logs))), sigma)
+        return stated_size(math.exp(float(np.median(self._logs))), sigma)
 
     def _why_not_one(self, hands: list[PlacedHand], meant: list[PlacedHand]) -> str:
         if not hands:
             return "no hand was seen"
         if not meant:
-            assert self._side is not None
-            seen = " and ".join(sorted({f"a {h.hand.side.name.lower()} hand" for h in hands}))
-            return f"side is {self._side.name}, but only {seen} was seen"
-        if self._side is not None:
-            side = self._side.name.lower()
-            return f"{len(meant)} {side} hands were in view: show exactly one"
+            assert self._handedness is not None
+            seen = " and ".join(sorted({f"a {h.hand.handedness.name.lower()} hand" for h in hands}))
+            return f"handedness is {self._handedness.name}, but only {seen} was seen"
+        if self._handedness is not None:
+            handedness = self._handedness.name.lower()
+            return f"{len(meant)} {handedness} hands were in view: show exactly one"
         return f"{len(meant)} hands were in view: show exactly one, or say which side"
 
     @property
     def shortfall(self) -> str:
-        """Why there is no length yet, in words: what most images lacked."""
+        """The reason for which there is no length yet, in words: what most images lacked."""
         if not self._images:
             return "no image was processed (/diagnostics tells why)"
         used = len(self._logs)
@@ -96,7 +98,7 @@ class Measurement:
 
 
 def check_length(length: float) -> str | None:
-    """Why this cannot be the length of a hand in metres; None if it can."""
+    """The reason for which this cannot be the length of a hand in metres; None if it can."""
     low, high = LENGTHS
     if low <= length <= high:
         return None

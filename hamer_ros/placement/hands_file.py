@@ -14,9 +14,9 @@ from pathlib import Path
 import yaml
 
 from hamer_ros.errors import ConfigurationError, FileFormatError
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.placement.calibration import check_length
-from hamer_ros.placement.size import GIVEN_SIGMA, Size, given
+from hamer_ros.placement.size import STATED_SIGMA, Size, stated_size
 
 _LAYOUT = "it is `NAME: {left: {length: 0.18, sigma: 0.01}}`"
 _REMEDY = "; correct it, or remove the file and calibrate again"
@@ -34,8 +34,8 @@ def check_person(name: str) -> None:
         )
 
 
-def load_sizes(path: Path, person: str) -> dict[Side, Size]:
-    """What is kept of a person; nothing where nothing is.
+def load_sizes(path: Path, person: str) -> dict[Handedness, Size]:
+    """The sizes that are kept of a person; empty where there are none.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -45,31 +45,37 @@ def load_sizes(path: Path, person: str) -> dict[Side, Size]:
     for name, hands in _fields(path, _root(path), "people"):
         if name.value != person:
             continue
-        for side, values in _fields(path, hands, f"hands of '{person}'"):
-            if side.value.upper() not in Side.__members__:
-                raise _wrong(path, side, f"'{side.value}' is no side; sides are left and right")
-            sizes[Side[side.value.upper()]] = _size(path, side, values)
+        for handedness, values in _fields(path, hands, f"hands of '{person}'"):
+            if handedness.value.upper() not in Handedness.__members__:
+                raise _wrong(
+                    path, handedness, f"'{handedness.value}' is no side; sides are left and right"
+                )
+            sizes[Handedness[handedness.value.upper()]] = _size(path, handedness, values)
     return sizes
 
 
-def save_sizes(path: Path, person: str, sizes: dict[Side, Size]) -> None:
+def save_sizes(path: Path, person: str, sizes: dict[Handedness, Size]) -> None:
     """Keep the sizes of a person beside those of others.
 
     Raises:
         ConfigurationError: the file cannot be read or written.
         FileFormatError: what is there does not hold people's hands; it is left as it is.
     """
-    names = {side.name for side in sizes}
+    names = {handedness.name for handedness in sizes}
     others, earlier = [], []
     for name, hands in _fields(path, _root(path), "people"):
         fields = list(_fields(path, hands, "hands"))
         if name.value == person:
-            earlier += [(side, size) for side, size in fields if side.value.upper() not in names]
+            earlier += [
+                (handedness, size)
+                for handedness, size in fields
+                if handedness.value.upper() not in names
+            ]
         else:
             others.append((name, hands))
     kept = {
-        side.name.lower(): {"length": round(size.length, 5), "sigma": round(size.sigma, 5)}
-        for side, size in sizes.items()
+        handedness.name.lower(): {"length": round(size.length, 5), "sigma": round(size.sigma, 5)}
+        for handedness, size in sizes.items()
     }
     # What others have stays as nodes: as values, a person called 007 or no would get another name.
     everybody = _composed({person: kept})
@@ -86,7 +92,12 @@ def save_sizes(path: Path, person: str, sizes: dict[Side, Size]) -> None:
 
 
 def _root(path: Path) -> yaml.Node | None:
-    """What the file holds, with the places of it; None where there is nothing."""
+    """The file's content, with the lines of all parts; None where there is no file.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+        FileFormatError: it is no YAML.
+    """
     try:
         return yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
     except FileNotFoundError:
@@ -114,7 +125,7 @@ def _composed(values: dict) -> yaml.MappingNode:
 def _fields(
     path: Path, node: yaml.Node | None, what: str
 ) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-    """Names and what stands under them."""
+    """The names in a mapping, and their values."""
     if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
         return
     if not isinstance(node, yaml.MappingNode):
@@ -125,9 +136,9 @@ def _fields(
         yield name, value
 
 
-def _size(path: Path, side: yaml.ScalarNode, node: yaml.Node) -> Size:
-    """One hand."""
-    values = {"sigma": GIVEN_SIGMA}
+def _size(path: Path, handedness: yaml.ScalarNode, node: yaml.Node) -> Size:
+    """The size of one hand."""
+    values = {"sigma": STATED_SIGMA}
     for name, value in _fields(path, node, "length and sigma"):
         if name.value not in ("length", "sigma"):
             raise _wrong(path, name, f"'{name.value}' is unknown; known are length and sigma")
@@ -137,12 +148,12 @@ def _size(path: Path, side: yaml.ScalarNode, node: yaml.Node) -> Size:
             text = value.value if isinstance(value, yaml.ScalarNode) else "no number"
             raise _wrong(path, value, f"{name.value} is '{text}'; it is a number") from None
     if "length" not in values:
-        raise _wrong(path, side, f"the {side.value} hand has no length; {_LAYOUT}")
+        raise _wrong(path, handedness, f"the {handedness.value} hand has no length; {_LAYOUT}")
     if (problem := check_length(values["length"])) is not None:
         raise _wrong(path, node, problem)
     if not 0 < values["sigma"] < 1:
         raise _wrong(path, node, f"sigma is {values['sigma']:g}; it is between 0 and 1, as 0.01")
-    return given(values["length"], values["sigma"])
+    return stated_size(values["length"], values["sigma"])
 
 
 def _wrong(path: Path, node: yaml.Node, text: str) -> FileFormatError:

@@ -1,35 +1,44 @@
-"""Hands -> placed hands: where in the room a hand is, from where its joints are in the image.
+"""Place hands in the camera frame, from where their joints are in the image.
 
 Steps
     1. Every hand is seen through a virtual camera that looks straight at it (`views`), so that
        lens and principal point, and the distance from it, cost nothing.
-    2. Rotation and translation are solved up to scale from the reprojection of the recovered
-       joints, with a prior on the recoverer's rotation, robustly and for all hands at once
-       (`solver`).  Where both exist, the recoverer's keypoints and the landmark net's are evidence.
-    3. What is known of the hand's size fixes the scale (`size`, `depth`).
+    2. Rotation and translation are solved up to scale from the reprojection of the estimated
+       joints, with a prior on the estimator's rotation, robustly and for all hands at once
+       (`solver`).  Where both exist, keypoints of the estimator and of the landmark model are
+       evidence.
+    3. What is known of the hand's size fixes the scale (`size`, `size_from_depth`).
     4. The covariance of step 2 is turned into the camera's frame and grown by what no image of the
-       hand shows: an unknown size lets the hand slide along its ray, sigma_s^2 t t^T; the recoverer
+       hand shows: an unknown size lets the hand slide along its ray, sigma_s^2 t t^T; the estimator
        states what else it does wrong in every image alike (`shared_errors`); and the focal length
        may be a guess, sigma_f^2 g g^T with g the derivative of the pose by log f.
 
-Pose, shape and side stay as they were recovered, so the error after Procrustes alignment is the
-same before and after.  A hand that cannot be placed is refused with a reason, never placed badly.
+Pose, shape and handedness stay as they were estimated, so the error after Procrustes alignment is
+the same before and after.  A hand that cannot be placed is refused with a reason, never placed
+badly.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hamer_ros.camera import CameraModel
+from hamer_ros.camera.model import CameraModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
-from hamer_ros.hands import Frame, Hand, PlacedHand, Remark, ScaleSource, Side, Unplaced
-from hamer_ros.placement import shared_errors
-from hamer_ros.placement.depth import log_factor
+from hamer_ros.hands import (
+    Frame,
+    Hand,
+    Handedness,
+    PlacedHand,
+    Remark,
+    ScaleSource,
+    Unplaced,
+)
+from hamer_ros.placement.shared_covariance import shared_covariance
 from hamer_ros.placement.size import (
     POPULATION,
     Size,
@@ -38,46 +47,48 @@ from hamer_ros.placement.size import (
     log_length,
     log_size,
 )
-from hamer_ros.placement.solver import NEAREST, Problem, Solution, solve
+from hamer_ros.placement.size_from_depth import log_factor
+from hamer_ros.placement.solver import MIN_KEYPOINTS, NEAREST, Problem, Solution, Status, solve
 from hamer_ros.placement.views import Keypoints, Views, look_at, middle
-from hamer_ros.placement.visibility import visibility
+from hamer_ros.visibility import visibility
 
 ROTATION_SIGMA = math.radians(10.0)
-"""Standard deviation of a recoverer's rotation about each axis, radians."""
+"""Standard deviation of an estimator's rotation about each axis, radians."""
 JOINT_SIGMA = 0.006 / 1.596
-"""Standard deviation of a recovered joint along each axis, metres: a mean error of 6 mm."""
+"""Standard deviation of an estimated joint along each axis, metres: a mean error of 6 mm."""
 PIXEL_SHARE = 0.01
-"""Standard deviation of a keypoint as a share of the hand's size in the image ..."""
+"""Standard deviation of a keypoint as a share of the hand's size in the image."""
 LEAST_PIXEL_SIGMA = 1.5
-"""... and at least, pixels: a small hand is not seen more finely than the image is."""
-MIN_KEYPOINTS = 6
+"""Least standard deviation of a keypoint, pixels: a hand is not seen more finely than the image."""
 FORGET_AFTER = 2.0
 """Seconds after which the size of a hand that is gone is forgotten."""
-
-
 KEPT_FRAMES = 15
 """Images without depth whose hands are kept until their depth images come: half a second."""
 
 
 @dataclass(frozen=True)
 class PoseUpToScale:
-    """Where a hand of the recovered size would be, in the camera frame.
+    """The pose of a hand of the estimated size, in the camera frame.
 
-    rotation: (3, 3) wrist -> camera.  way: (3,) metres, the wrist.
+    rotation: (3, 3) wrist -> camera.
+    translation: (3,) metres, the wrist.
     covariance: (6, 6), translation first.
     by_focal: (6,) derivative by the logarithm of the focal length, translation first.
     view: (3, 3) view that looks at the hand -> camera.
     """
 
     rotation: np.ndarray
-    way: np.ndarray
+    translation: np.ndarray
     covariance: np.ndarray
     by_focal: np.ndarray
     view: np.ndarray
 
     def points(self, points: np.ndarray, scale: float) -> np.ndarray:
-        """(N, 3) metres in the wrist frame -> (N, 3) in the camera frame, grown by a factor."""
-        return scale * (points @ self.rotation.T + self.way)
+        """Map points (N, 3), metres, from the wrist frame to the camera frame, scaled by a factor.
+
+        scale: true size / size of the estimated hand.
+        """
+        return scale * (points @ self.rotation.T + self.translation)
 
 
 @dataclass
@@ -100,10 +111,10 @@ class Placer:
     lengths: sizes of hands that are known before any image; people vary about the average.
     """
 
-    def __init__(self, faces: np.ndarray, lengths: dict[Side, Size] | None = None) -> None:
+    def __init__(self, faces: np.ndarray, lengths: Mapping[Handedness, Size] | None = None) -> None:
         closed = closed_faces(faces)
-        self._faces = {Side.RIGHT: closed, Side.LEFT: mirrored_faces(closed)}
-        self.lengths = lengths or {}
+        self._faces = {Handedness.RIGHT: closed, Handedness.LEFT: mirrored_faces(closed)}
+        self.lengths: Mapping[Handedness, Size] = lengths or {}
         self._sizes: dict[int, _Remembered] = {}
         self._without_depth: deque[_Kept] = deque(maxlen=KEPT_FRAMES)
 
@@ -113,7 +124,7 @@ class Placer:
         self._without_depth.clear()
 
     def place(self, frame: Frame, hands: Sequence[Hand]) -> list[PlacedHand | Unplaced]:
-        """Place each hand, or say why not; in the same order."""
+        """Place each hand, or give the reason why not; in the same order."""
         refused = {i: reason for i, hand in enumerate(hands) if (reason := _unusable(hand))}
         usable = [hand for i, hand in enumerate(hands) if i not in refused]
         solved = self._solved(frame, usable) if usable else []
@@ -131,7 +142,9 @@ class Placer:
 
         Hands of later images are placed with them, as `ScaleSource.TRACK`.
 
-        stamp: that of the frame.  depth: (H, W) float32 metres, aligned with its image.
+        stamp: that of the frame.
+        depth: (H, W) float32 metres, aligned with its image.
+
         Returns why hands of it gave none.
         """
         frames = [kept for kept in self._without_depth if kept.stamp == stamp]
@@ -142,10 +155,10 @@ class Placer:
         self._without_depth.remove(kept)
         remarks = []
         for placed in kept.hands:
-            remembered = self._sizes.get(placed.hand.detection.region)
+            remembered = self._sizes.get(placed.hand.detection.detection_id)
             if remembered is None:
                 continue
-            faces = self._faces[placed.hand.side]
+            faces = self._faces[placed.hand.handedness]
             seen = log_factor(placed.vertices, faces, depth, kept.camera)
             if isinstance(seen, Remark):
                 remarks.append(seen)
@@ -158,9 +171,9 @@ class Placer:
         solution = solve(problem)
         placed: list[PlacedHand | Unplaced] = []
         for i, hand in enumerate(hands):
-            reason = _no_solution(solution, i)
-            if reason:
-                placed.append(Unplaced(hand, reason))
+            status = solution.status[i]
+            if status is not Status.SOLVED:
+                placed.append(Unplaced(hand, status.value))
             else:
                 placed.append(self._scaled(frame, hand, in_camera(views, solution, i)))
         self._forget(frame.stamp)
@@ -168,21 +181,21 @@ class Placer:
 
     def _scaled(self, frame: Frame, hand: Hand, pose: PoseUpToScale) -> PlacedHand | Unplaced:
         """Fix the scale of a pose."""
-        recovered = log_length(hand.joints)
+        estimated = log_length(hand.joints)
         remembered = self._sizes.setdefault(
-            hand.detection.region, _Remembered(SizeMemory(), frame.stamp)
+            hand.detection.detection_id, _Remembered(SizeMemory(), frame.stamp)
         )
         remembered.seen = frame.stamp
         memory = remembered.memory
-        memory.saw(recovered)
-        prior = self.lengths.get(hand.side, POPULATION)
-        size = memory.belief(prior, recovered, hand.size_sigma)
+        memory.update(estimated)
+        prior = self.lengths.get(hand.handedness, POPULATION)
+        size = memory.belief(prior, estimated, hand.size_sigma)
         # A known length gives the distance as well as the hand's look is known.
         size = replace(size, sigma=math.hypot(size.sigma, hand.shared_errors.reach))
         remark = None
         if frame.depth is not None:
-            surface = pose.points(hand.vertices, math.exp(size.log_length - recovered))
-            seen = log_factor(surface, self._faces[hand.side], frame.depth, frame.camera)
+            surface = pose.points(hand.vertices, math.exp(size.log_length - estimated))
+            seen = log_factor(surface, self._faces[hand.handedness], frame.depth, frame.camera)
             if isinstance(seen, Remark):
                 remark = seen
             else:
@@ -190,14 +203,14 @@ class Placer:
                 memory.measured(measured)
                 # However sure the memory of earlier depth images is, it is depth that spoke.
                 size = replace(combine(size, measured), source=ScaleSource.DEPTH)
-        scale = math.exp(size.log_length - recovered)
+        scale = math.exp(size.log_length - estimated)
         joints = pose.points(hand.joints, scale)
         # In the view it lies in front, but a wide view reaches behind the camera's own plane.
         if joints[:, 2].min() < NEAREST:
             return Unplaced(hand, "behind the camera")
         grow = np.array([scale] * 3 + [1.0] * 3)
-        shared = grow[:, None] * shared_errors.covariance(hand, pose.rotation, pose.view) * grow
-        along = np.concatenate([scale * pose.way, np.zeros(3)])
+        shared = grow[:, None] * shared_covariance(hand, pose.rotation, pose.view) * grow
+        along = np.concatenate([scale * pose.translation, np.zeros(3)])
         shared += size.sigma**2 * np.outer(along, along)
         if frame.camera.focal_sigma > 0:
             by_focal = grow * pose.by_focal + size.by_focal * along
@@ -205,7 +218,7 @@ class Placer:
         return PlacedHand(
             hand,
             pose.rotation,
-            scale * pose.way,
+            scale * pose.translation,
             grow[:, None] * pose.covariance * grow + shared,
             scale,
             size.source,
@@ -216,14 +229,14 @@ class Placer:
 
     def _forget(self, stamp: float) -> None:
         self._sizes = {
-            region: known
-            for region, known in self._sizes.items()
+            detection_id: known
+            for detection_id, known in self._sizes.items()
             if 0 <= stamp - known.seen <= FORGET_AFTER
         }
 
 
 def pose_problem(hands: Sequence[Hand], camera: CameraModel) -> tuple[Views, Problem]:
-    """What is to be solved for usable hands, each in its own view."""
+    """The problem to solve for usable hands, each in its own view."""
     sets = [_evidence(hand, camera) for hand in hands]
     most = max(len(keypoints.pixels) for keypoints in sets)
     padded = [_padded(keypoints, most) for keypoints in sets]
@@ -245,7 +258,7 @@ def pose_problem(hands: Sequence[Hand], camera: CameraModel) -> tuple[Views, Pro
 
 
 def _evidence(hand: Hand, camera: CameraModel) -> Keypoints:
-    """The recoverer's keypoints, and those of the landmark net where they are others."""
+    """The estimator's keypoints, and those of the landmark model where they are others."""
     pixels, confidence = hand.keypoints, hand.keypoint_scores
     landmarks = hand.detection.landmarks
     if landmarks is not None and landmarks.pixels is not hand.keypoints:
@@ -270,31 +283,22 @@ def _padded(keypoints: Keypoints, count: int) -> Keypoints:
 
 
 def _unusable(hand: Hand) -> str | None:
-    there = np.isfinite(hand.keypoints).all(1) & (hand.keypoint_scores > 0)
-    if there.sum() < MIN_KEYPOINTS:
+    valid = np.isfinite(hand.keypoints).all(1) & (hand.keypoint_scores > 0)
+    if valid.sum() < MIN_KEYPOINTS:
         return f"fewer than {MIN_KEYPOINTS} keypoints"
     if not (np.isfinite(hand.joints).all() and np.isfinite(hand.orientation).all()):
         return "recovered hand not finite"
     return None
 
 
-def _no_solution(solution: Solution, i: int) -> str | None:
-    numbers = (solution.rotation[i], solution.translation[i], solution.covariance[i])
-    if not all(np.isfinite(values).all() for values in numbers):
-        return "no solution"
-    if solution.inliers[i].sum() < MIN_KEYPOINTS:
-        return f"fewer than {MIN_KEYPOINTS} keypoints agree"
-    return None
-
-
 def in_camera(views: Views, solution: Solution, i: int) -> PoseUpToScale:
-    """The solution of hand i, from its view to the camera; translation first."""
+    """The solution of hand i, turned from its view to the camera; translation first."""
     turn = views.rotation[i]
     both = np.zeros((6, 6))
     both[:3, 3:] = both[3:, :3] = turn
     return PoseUpToScale(
         rotation=turn @ solution.rotation[i],
-        way=turn @ solution.translation[i],
+        translation=turn @ solution.translation[i],
         covariance=both @ solution.covariance[i] @ both.T,
         by_focal=both @ solution.by_focal[i],
         view=turn,
@@ -302,9 +306,14 @@ def in_camera(views: Views, solution: Solution, i: int) -> PoseUpToScale:
 
 
 def reprojection_rms(joints: np.ndarray, hand: Hand, camera: CameraModel) -> float:
-    """Pixels from the keypoints to joints (21, 3) in the camera frame, as far as they are seen."""
+    """The root mean square distance of projected joints from a hand's keypoints, pixels.
+
+    It is weighted by the keypoints' scores; NaN where no keypoint is seen.
+
+    joints: (21, 3) metres, camera frame.
+    """
     error2 = ((camera.project(joints) - hand.keypoints) ** 2).sum(1)
-    there = np.isfinite(error2) & (hand.keypoint_scores > 0)
-    if not there.any():
+    valid = np.isfinite(error2) & (hand.keypoint_scores > 0)
+    if not valid.any():
         return math.nan
-    return math.sqrt(float(np.average(error2[there], weights=hand.keypoint_scores[there])))
+    return math.sqrt(float(np.average(error2[valid], weights=hand.keypoint_scores[valid])))

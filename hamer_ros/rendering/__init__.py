@@ -1,1 +1,1 @@
-"""Drawing without a graphics card: meshes, skeletons and a clip whose truth is known."""
+"""Rendering without a graphics card: meshes, skeletons and a clip whose truth is known."""

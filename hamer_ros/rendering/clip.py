@@ -2,7 +2,7 @@
 
 Two hands of the hand model face a pinhole camera, palms forward, as those of a person who stands
 before it: the right hand in the left half of the image.  Each turns about all axes, comes and goes,
-and closes and opens, on its own loop.  A frame is a function of its number alone.
+and closes and opens, on its own loop.  A frame is a function of its index alone.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from hamer_ros.geometry.rotations import MIRROR, exp_so3, mirror_rotation
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward, relative_to_wrist
 from hamer_ros.hand_model.topology import N_BETAS, N_SKELETON, SKELETON_CHAINS
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.forearm import with_forearm
 from hamer_ros.rendering.raster import rasterize
 from hamer_ros.rendering.shading import Mesh, shade
 from hamer_ros.rendering.skin import skin_colors
-from hamer_ros.rotations import MIRROR, exp_so3, mirror_rotation
 
 WIDTH, HEIGHT = 640, 480
 FRAME_RATE = 30.0
@@ -31,7 +31,7 @@ INTRINSICS = np.array([[600.0, 0.0, 320.0], [0.0, 600.0, 240.0], [0.0, 0.0, 1.0]
 _X, _Y, _Z = np.eye(3)
 
 FACING = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-"""Right wrist -> camera with the palm to the camera, fingers up and the thumb on the right."""
+"""Rotation wrist -> camera of a right hand with its palm to the camera, fingers up, thumb right."""
 
 _FINGER_FLEXION = (0.90, 1.07, 0.66)
 """Radians at the three joints of a closed finger."""
@@ -46,7 +46,7 @@ _NOISE = 2.0
 
 @dataclass(frozen=True)
 class HandTruth:
-    """What is true of one hand in one frame.
+    """The ground truth of one hand in one frame.
 
     rotation: (3, 3) wrist -> camera.
     rotations: (16, 3, 3) of the right-hand model that made the hand, the first the identity.
@@ -55,7 +55,7 @@ class HandTruth:
     keypoints: (21, 2) pixels, the projected joints.
     """
 
-    side: Side
+    handedness: Handedness
     rotation: np.ndarray
     rotations: np.ndarray
     vertices: np.ndarray
@@ -65,7 +65,11 @@ class HandTruth:
 
 @dataclass(frozen=True)
 class ClipFrame:
-    """An image, (480, 640, 3) uint8 RGB, and the hands in it."""
+    """A frame of the clip.
+
+    rgb: (480, 640, 3) uint8.
+    hands: the ground truth of the hands in it.
+    """
 
     rgb: np.ndarray
     hands: tuple[HandTruth, ...]
@@ -75,7 +79,7 @@ def clip_frame(
     model: HandModel,
     index: int,
     n_frames: int = 150,
-    sides: Sequence[Side] = (Side.LEFT, Side.RIGHT),
+    sides: Sequence[Handedness] = (Handedness.LEFT, Handedness.RIGHT),
 ) -> ClipFrame:
     """Render frame ``index`` of a loop of ``n_frames`` frames."""
     hands = clip_truth(model, index, n_frames, sides)
@@ -86,18 +90,18 @@ def clip_truth(
     model: HandModel,
     index: int,
     n_frames: int = 150,
-    sides: Sequence[Side] = (Side.LEFT, Side.RIGHT),
+    sides: Sequence[Handedness] = (Handedness.LEFT, Handedness.RIGHT),
 ) -> tuple[HandTruth, ...]:
-    """Place the hands of frame ``index`` without rendering them."""
-    return tuple(_hand(model, side, 2.0 * np.pi * index / n_frames) for side in sides)
+    """The ground truth of frame ``index``, without rendering it."""
+    return tuple(_hand(model, handedness, 2.0 * np.pi * index / n_frames) for handedness in sides)
 
 
-def _hand(model: HandModel, side: Side, phase: float) -> HandTruth:
+def _hand(model: HandModel, handedness: Handedness, phase: float) -> HandTruth:
     """Pose one hand at a phase of the loop, 0 to 2 pi.
 
     The left hand runs the mirrored course of the right one, a fifth of the loop later.
     """
-    if side is Side.LEFT:
+    if handedness is Handedness.LEFT:
         phase = phase - 0.4 * np.pi
     closed = 0.5 - 0.5 * np.cos(2.0 * phase)
     rotations = hand_rotations(closed)
@@ -107,51 +111,51 @@ def _hand(model: HandModel, side: Side, phase: float) -> HandTruth:
     roll = 0.35 * np.cos(phase)
     turn = exp_so3(pitch * _X) @ exp_so3(yaw * _Y) @ exp_so3(roll * _Z)
     depth = 0.54 + 0.08 * np.cos(phase + 0.4)
-    sight = np.array([-0.262 + 0.03 * np.sin(phase), 0.05 * np.cos(2.0 * phase + 0.5), 1.0])
-    return pose_hand(model, side, turn @ FACING, rotations, depth * sight)
+    ray = np.array([-0.262 + 0.03 * np.sin(phase), 0.05 * np.cos(2.0 * phase + 0.5), 1.0])
+    return pose_hand(model, handedness, turn @ FACING, rotations, depth * ray)
 
 
 def pose_hand(
     model: HandModel,
-    side: Side,
+    handedness: Handedness,
     rotation: np.ndarray,
     rotations: np.ndarray,
     middle: np.ndarray,
 ) -> HandTruth:
-    """Put a right hand at a place, or the mirror image in x of all of it for a left hand.
+    """Pose a right hand in the camera frame; for a left hand, mirror all of it in x.
 
-    The middle of the hand is what is placed, for it is the hand that must stay in view.
+    It is the middle of the hand that is placed, so that the hand stays in view.
 
     rotation: (3, 3) wrist -> camera.
     rotations: (16, 3, 3) of the model, the first the identity.
-    middle: (3,) metres, of the hand's bounding box.
+    middle: (3,) metres, that of the hand's bounding box.
     """
     hand = relative_to_wrist(forward(model, rotations, np.zeros(N_BETAS)))
     vertices, joints = hand.vertices @ rotation.T, hand.joints @ rotation.T
     shift = (vertices.min(axis=0) + vertices.max(axis=0)) / 2.0
     vertices, joints = vertices + middle - shift, joints + middle - shift
-    if side is Side.LEFT:
+    if handedness is Handedness.LEFT:
         vertices, joints = vertices @ MIRROR, joints @ MIRROR
         rotation = mirror_rotation(rotation)
     keypoints = (joints / joints[:, 2:]) @ INTRINSICS[:2].T
-    return HandTruth(side, rotation, rotations, vertices, joints, keypoints)
+    return HandTruth(handedness, rotation, rotations, vertices, joints, keypoints)
 
 
 def picture(model: HandModel, hands: Sequence[HandTruth]) -> np.ndarray:
-    """The hands with their forearms and shadows before the background, (480, 640, 3) uint8 RGB."""
+    """Render hands, their forearms and shadows before the background, (480, 640, 3) uint8 RGB."""
     colors = _colors(model)
-    meshes = [with_forearm(hand.vertices, model.faces, hand.side, colors) for hand in hands]
+    meshes = [with_forearm(hand.vertices, model.faces, hand.handedness, colors) for hand in hands]
     return shade(_shadowed(_background(), meshes), meshes, INTRINSICS)
 
 
 def with_noise(rgb: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
-    """The image as a camera takes it: every value of every pixel is a little off."""
+    """The image with the noise of a camera in every value of every pixel."""
     noise = np.random.default_rng(seed).standard_normal(rgb.shape, dtype=np.float32)
     return np.clip(rgb + _NOISE * noise + 0.5, 0, 255).astype(np.uint8)
 
 
 def hand_rotations(closed: float) -> np.ndarray:
-    """(16, 3, 3) of a right hand between open (0) and loosely closed (1)."""
+    """The rotations (16, 3, 3) of a right hand between open (0) and loosely closed (1)."""
     vectors = np.zeros((N_SKELETON, 3))
     for name, chain in SKELETON_CHAINS.items():
         if name == "thumb":

@@ -1,4 +1,4 @@
-"""A forearm for the hand: the nets that look for hands seldom believe in one without an arm."""
+"""A forearm for the hand: the models that look for hands seldom believe in one without an arm."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from itertools import pairwise
 import numpy as np
 
 from hamer_ros.hand_model.topology import WRIST_RING, mirrored_faces
-from hamer_ros.hands import Side
+from hamer_ros.hands import Handedness
 from hamer_ros.rendering.shading import Mesh
 
 _SECTIONS = ((0.08, 1.12), (0.20, 1.50), (0.30, 1.60))
 """Distance from the hand's cut in metres and width relative to it, from wrist to elbow."""
 
 
-def with_forearm(vertices: np.ndarray, faces: np.ndarray, side: Side, colors: np.ndarray) -> Mesh:
-    """Make the mesh of a hand that goes on straight through its open wrist into a forearm.
+def with_forearm(
+    vertices: np.ndarray, faces: np.ndarray, handedness: Handedness, colors: np.ndarray
+) -> Mesh:
+    """The mesh of a hand that goes on straight through its open wrist into a forearm.
 
     vertices: (778, 3) metres in the camera frame, already mirrored for a left hand.
     faces: (1538, 3) of the right-hand model.
@@ -26,7 +28,7 @@ def with_forearm(vertices: np.ndarray, faces: np.ndarray, side: Side, colors: np
     centre = ring.mean(axis=0)
     # The ring runs counter-clockwise seen from the elbow on a right hand (Newell's normal).
     outward = np.cross(ring - centre, np.roll(ring, -1, axis=0) - centre).sum(axis=0)
-    outward *= (-1.0 if side is Side.LEFT else 1.0) / np.linalg.norm(outward)
+    outward *= (-1.0 if handedness is Handedness.LEFT else 1.0) / np.linalg.norm(outward)
 
     sections = [centre + width * (ring - centre) + far * outward for far, width in _SECTIONS]
     rows = [
@@ -36,13 +38,13 @@ def with_forearm(vertices: np.ndarray, faces: np.ndarray, side: Side, colors: np
     faces = np.concatenate([faces, *(_band(a, b) for a, b in pairwise(rows))])
     return Mesh(
         vertices=np.concatenate([vertices, *sections]),
-        faces=mirrored_faces(faces) if side is Side.LEFT else faces,
+        faces=mirrored_faces(faces) if handedness is Handedness.LEFT else faces,
         colors=np.concatenate([colors, *[colors[ids]] * len(sections)]),
     )
 
 
 def _band(near: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """Triangles (2 N, 3) between two closed rows of N vertex ids."""
+    """The triangles (2 N, 3) between two closed rows of N vertex ids."""
     next_near, next_far = np.roll(near, -1), np.roll(far, -1)
     first = np.stack([near, next_near, next_far], axis=1)
     return np.concatenate([first, np.stack([near, next_far, far], axis=1)])

@@ -1,4 +1,4 @@
-"""Hands drawn over the image that they were found in."""
+"""Draw hands over the image that they were found in."""
 
 from __future__ import annotations
 
@@ -8,36 +8,41 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from hamer_ros.camera import CameraModel
+from hamer_ros.camera.model import CameraModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
-from hamer_ros.hands import PlacedHand, Side, TrackedHand
+from hamer_ros.hands import Handedness, PlacedHand, TrackedHand
 from hamer_ros.rendering.labels import Box, raised
 from hamer_ros.rendering.shading import Mesh, shade
 from hamer_ros.rendering.skeleton import draw_skeleton
 
-SIDE_COLORS = {Side.LEFT: (0.38, 0.64, 0.90), Side.RIGHT: (0.94, 0.62, 0.44)}
+HANDEDNESS_COLORS = {Handedness.LEFT: (0.38, 0.64, 0.90), Handedness.RIGHT: (0.94, 0.62, 0.44)}
 """Red, green and blue, 0 to 1: a left hand is blue, a right hand orange."""
 FAINT = 0.3
 """Opacity of hands that are predicted, because they are not seen."""
 
 
 def hand_mesh(hand: PlacedHand, faces: np.ndarray) -> Mesh:
-    """The closed surface of a hand in the camera frame, in the colour of its side.
+    """The closed surface of a hand in the camera frame, in the colour of its handedness.
 
     faces: (1538, 3), the right-hand model's.
     """
     closed = closed_faces(faces)
-    if hand.hand.side is Side.LEFT:
+    if hand.hand.handedness is Handedness.LEFT:
         closed = mirrored_faces(closed)
-    return Mesh(hand.vertices, closed, SIDE_COLORS[hand.hand.side])
+    return Mesh(hand.vertices, closed, HANDEDNESS_COLORS[hand.hand.handedness])
 
 
 def draw_hands(
     rgb: np.ndarray, hands: Sequence[TrackedHand], camera: CameraModel, faces: np.ndarray
 ) -> np.ndarray:
-    """The image (H, W, 3) with the shaded mesh, the observed joints and a label of each hand.
+    """Draw the shaded mesh, the observed joints and a label of each hand over an image.
 
     Hands that are predicted are faint, and have no observed joints.
+
+    rgb: (H, W, 3) uint8; it is not changed.
+    faces: (1538, 3), the right-hand model's.
+
+    Returns a new image.
     """
     seen = [hand for hand in hands if hand.raw is not None]
     predicted = [hand for hand in hands if hand.raw is None]
@@ -67,7 +72,7 @@ def seen_through(camera: CameraModel, vertices: np.ndarray) -> np.ndarray:
 def _label(image: np.ndarray, hand: TrackedHand, taken: list[Box]) -> None:
     """Write on the image above a hand; the place joins those that are taken."""
     placed = hand.placed
-    text = f"{placed.hand.side.name.lower()} #{hand.track_id}  {placed.translation[2]:.2f} m"
+    text = f"{placed.hand.handedness.name.lower()} #{hand.track_id}  {placed.translation[2]:.2f} m"
     if hand.raw is None:
         text += " ?"
     size = max(0.4, min(image.shape[:2]) / 1000)

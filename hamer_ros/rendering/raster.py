@@ -26,7 +26,7 @@ _OVERLAP = 1e-6
 
 @dataclass(frozen=True)
 class Raster:
-    """What each pixel of a window of an image sees.
+    """The surface at each pixel of a window of an image.
 
     left, top: pixel of the image at the window's top-left corner.
     face_ids: (H, W) int32, the nearest triangle, or -1 where there is none.
@@ -88,15 +88,17 @@ def _empty(left: int, top: int, shape: tuple[int, int]) -> Raster:
 
 
 def _twice_area(corners: np.ndarray) -> np.ndarray:
-    """(T, 3, 2) pixels -> (T,) twice the signed areas."""
+    """Twice the signed areas (T,) of triangles with corners (T, 3, 2), pixels."""
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def _barycentric_gradients(corners: np.ndarray) -> np.ndarray:
-    """(T, 3, 2) pixels -> (T, 3, 3) g with b_i = g_i . (u, v, 1).
+    """The gradients g (T, 3, 3) of the barycentric coordinates, with b_i = g_i . (u, v, 1).
 
     b_i is the area of the triangle that the pixel spans with corners i+1 and i+2, over the whole.
+
+    corners: (T, 3, 2) pixels.
     """
     first, second = corners[:, [1, 2, 0]], corners[:, [2, 0, 1]]
     edge = second - first
@@ -131,7 +133,7 @@ def _spans(
 
 
 def _enumerate(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) counts -> the group of every item, and its number within the group."""
+    """The group of every item, and its index within the group, from the sizes (N,) of groups."""
     group = np.repeat(np.arange(len(counts)), counts)
     first = np.cumsum(counts) - counts
     return group, np.arange(len(group)) - first[group]
@@ -146,7 +148,8 @@ def _fill(
 ) -> None:
     """Write the nearest fragment of every pixel into the raster.
 
-    face_ids: (T,) names of the triangles; corner_depths: (T, 3) metres.
+    face_ids: (T,) ids of the triangles.
+    corner_depths: (T, 3) metres.
     """
     triangle, row, start, count = spans
     span, within = _enumerate(count)

@@ -1,4 +1,4 @@
-"""Shaded meshes over an image, with a soft light, a faint gloss and darker edges.
+"""Draw shaded meshes over an image, with a soft light, a faint gloss and darker edges.
 
 The diffuse term is the half-Lambert of Mitchell, McTaggart and Green, "Shading in Valve's Source
 engine" (2006), which keeps form in the shade; the gloss is Blinn's ("Models of light reflection
@@ -19,14 +19,15 @@ SKIN = (0.88, 0.68, 0.57)
 """Red, green and blue of a hand when nothing else is asked for."""
 
 _LIGHT = np.array([-0.35, -0.60, -0.75]) / np.linalg.norm([-0.35, -0.60, -0.75])
-"""Towards the light in the camera frame: over the left shoulder of the viewer."""
+"""Direction to the light in the camera frame: over the left shoulder of the viewer."""
 
 _AMBIENT = 0.45
 _DIFFUSE = 0.65
 _GLOSS = 0.10
 _GLOSS_DOUBLINGS = 4  # the gloss is a cosine to the power of 2^4
 _RIM = np.array([0.21, 0.35, 0.35], np.float32)
-"""How much darker a grazing surface gets in red, green and blue: skin glows red at its edges."""
+"""Share by which a grazing surface is darker in red, green and blue: skin glows red at its edges.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def shade(
     intrinsics: (3, 3) pinhole matrix, pixels.
     alpha: opacity of the meshes over the image, 0 to 1.
     supersampling: samples per pixel in each direction.
+
     Returns a new image.
     """
     out = image.copy()
@@ -100,7 +102,7 @@ def side_view(
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(V, 3) vertices, (F, 3) faces -> (V, 3) unit normals.
+    """The unit normals (V, 3) at the vertices (V, 3) of a mesh with faces (F, 3).
 
     A corner between edges a and b adds a x b / (|a|^2 |b|^2), which is exact on a sphere (Max,
     "Weights for computing vertex normals from facet normals", 1999).  Long triangles, such as those
@@ -119,7 +121,7 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def magnified(intrinsics: np.ndarray, k: int) -> np.ndarray:
-    """Intrinsics of the image enlarged k times.
+    """The intrinsics (3, 3) of the image enlarged k times.
 
     The centre of the top-left pixel is (0, 0) in both, hence u' = k u + (k - 1) / 2.
     """
@@ -144,7 +146,7 @@ def _joined(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def _surface_colors(scene: Mesh, raster: Raster, intrinsics: np.ndarray) -> np.ndarray:
-    """Light every covered pixel: (H, W, 3) float32 from 0 to 1, zero where there is no surface."""
+    """The lit colours (H, W, 3) float32 from 0 to 1, zero where there is no surface."""
     covered = np.flatnonzero(raster.face_ids >= 0)
     # The three components of a vector are rows, which numpy goes through faster than columns.
     normals = vertex_normals(scene.vertices, scene.faces)
@@ -171,14 +173,14 @@ def _surface_colors(scene: Mesh, raster: Raster, intrinsics: np.ndarray) -> np.n
 def _interpolated(
     faces: np.ndarray, attributes: np.ndarray, raster: Raster, covered: np.ndarray
 ) -> np.ndarray:
-    """Attributes (V, C) of the vertices -> (C, N) float32 at the covered pixels."""
+    """The attributes (C, N) float32 at N covered pixels, from those of the vertices (V, C)."""
     corners = attributes.astype(np.float32)[faces][raster.face_ids.reshape(-1)[covered]]
     weights = raster.barycentrics.reshape(3, -1)[:, covered]
     return np.einsum("in,nic->cn", weights, corners)
 
 
 def _rays(raster: Raster, intrinsics: np.ndarray, covered: np.ndarray) -> np.ndarray:
-    """Direction of the ray through each covered pixel, (3, N) float32 with z = 1."""
+    """The rays (3, N) float32 with z = 1 through each covered pixel."""
     row, column = np.divmod(covered, raster.face_ids.shape[1])
     pixels = np.stack([column + raster.left, row + raster.top, np.ones_like(row)])
     return np.linalg.inv(intrinsics).astype(np.float32) @ pixels.astype(np.float32)

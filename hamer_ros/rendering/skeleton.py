@@ -1,4 +1,4 @@
-"""The 21 joints of a hand drawn over an image, one colour a finger."""
+"""Draw the 21 joints of a hand over an image, one colour for each finger."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINGER_COLORS = (
 WRIST_COLOR = (236, 239, 241)
 
 _SHIFT = 4
-"""OpenCV draws at 1 / 2^_SHIFT of a pixel."""
+"""Fractional bits of the coordinates that OpenCV draws at."""
 
 _FARTHEST = 1e4
 """Pixels; OpenCV's fixed-point coordinates overflow for joints much farther out than this."""
@@ -31,6 +31,7 @@ def draw_skeleton(image: np.ndarray, keypoints: np.ndarray, thickness: int = 2) 
     image: (H, W, 3) uint8 RGB; it is not changed.
     keypoints: (21, 2) pixels, OpenPose order.
     thickness: of the bones, pixels.
+
     Returns a new image.
     """
     out = image.copy()

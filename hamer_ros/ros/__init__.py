@@ -1,1 +1,1 @@
-"""The edge of the package that knows ROS; everything else is plain numpy."""
+"""The ROS 2 node and everything that uses ROS; the rest of the package does not import it."""

@@ -1,4 +1,4 @@
-"""Shared memory of Fast DDS that images fit into."""
+"""Environment variables that give Fast DDS shared memory large enough for images."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def variables(profiles: Path) -> dict[str, str]:
-    """Environment variables with which a process takes a file of profiles.
+    """Return the environment variables with which a process loads a file of Fast DDS profiles.
 
-    profiles: the package's config/fastdds.xml.
+    profiles: path of the package's config/fastdds.xml.
     """
     # The name until Jazzy, and since Kilted.
     return {f"{prefix}_DEFAULT_PROFILES_FILE": str(profiles) for prefix in ("FASTRTPS", "FASTDDS")}

@@ -1,4 +1,4 @@
-"""Placed hands -> tracks: which hand is which, and where one is that is not seen for a while.
+"""Tracking of placed hands: which one is which, and where one is that is not seen for a while.
 
 docs/tracking.md derives the equations.
 """

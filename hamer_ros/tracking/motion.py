@@ -1,4 +1,4 @@
-"""Where a wrist goes: a Kalman filter whose velocity decays.
+"""The motion of a wrist: a Kalman filter whose velocity decays.
 
 Model
     The velocity of a hand is an Ornstein-Uhlenbeck process in each axis: it forgets itself with
@@ -28,16 +28,16 @@ VELOCITY_SIGMA = 0.4
 VELOCITY_TIME = 0.3
 """Seconds in which a hand forgets its velocity; a reach lasts half a second to a second."""
 FREEDOM = 4.0
-"""nu: degrees of freedom of a sighting's noise; few, so that bad sightings are expected."""
+"""nu: degrees of freedom of a measurement's noise; few, so that bad ones are expected."""
 TURN_SIGMA = 1.5
-"""Radians per second about each axis."""
+"""Standard deviation of the angular velocity about each axis, radians per second."""
 MOST_TURN = math.pi**2 / 3
 """Variance (rad^2) of an angle of which nothing is known."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """What is believed of a wrist at a stamp.
+    """The belief about a wrist at a stamp.
 
     position, velocity: (3,) metres and metres per second in the camera frame.
     pp, pv, vv: (3, 3) blocks of their covariance.
@@ -52,7 +52,11 @@ class Motion:
 
 
 def begin(stamp: float, position: np.ndarray, noise: np.ndarray) -> Motion:
-    """A wrist that was seen for the first time; noise (3, 3) is the sighting's covariance."""
+    """The belief after a wrist's first measurement.
+
+    position: (3,) metres.
+    noise: (3, 3) covariance of the position.
+    """
     zero = np.zeros((3, 3))
     return Motion(stamp, position, np.zeros(3), noise, zero, VELOCITY_SIGMA**2 * np.eye(3))
 
@@ -96,12 +100,15 @@ def scaled(motion: Motion, factor: float) -> Motion:
 
 
 def update(motion: Motion, position: np.ndarray, noise: np.ndarray) -> Motion:
-    """Kalman's update with a sighting of the wrist at the belief's stamp.
+    """The belief after a measurement of the wrist at its stamp: Kalman's update.
 
     A hand that disappears is placed badly in the last images that show a part of it, and must not
     take the velocity along.  So the noise is that of a Student-t distribution with nu degrees of
     freedom: N grows by (nu + d^2) / (nu + 3) where the squared Mahalanobis distance d^2 is more
     than the 3 that are expected (Roth, Ozkan and Gustafsson, ICASSP 2013).
+
+    position: (3,) metres.
+    noise: (3, 3) covariance of the position.
     """
     innovation = position - motion.position
     inverse = np.linalg.inv(motion.pp + noise)
@@ -123,7 +130,7 @@ def update(motion: Motion, position: np.ndarray, noise: np.ndarray) -> Motion:
 
 
 def turned(dt: float) -> float:
-    """Variance (rad^2) about each axis of the rotation that an unseen hand has made in dt.
+    """The variance (rad^2) about each axis of the rotation that an unseen hand has made in dt.
 
     Its angular velocity is such a process too, of which nothing is known at the beginning.
     """
@@ -133,7 +140,7 @@ def turned(dt: float) -> float:
 
 
 def _wander(theta: float, u: float) -> float:
-    """2 theta - 3 + 4 e - e^2 with u = 1 - e, by series where the terms cancel."""
+    """The value of 2 theta - 3 + 4 e - e^2 with u = 1 - e, by series where the terms cancel."""
     if theta < 1e-2:
         return theta**3 * (2 / 3 - theta / 2 + 7 / 30 * theta**2)
     return 2 * (theta - u) - u * u

@@ -26,7 +26,11 @@ camera with broken stamps is followed rather than frozen."""
 
 
 def alpha(cutoff: Number, dt: float) -> Number:
-    """Smoothing factor of a low-pass of first order: cutoff in hertz, dt in seconds."""
+    """The smoothing factor of a low-pass of first order.
+
+    cutoff: hertz.
+    dt: seconds.
+    """
     turns = (2 * math.pi * dt) * cutoff
     return turns / (1 + turns)
 
@@ -34,10 +38,13 @@ def alpha(cutoff: Number, dt: float) -> Number:
 def low_pass_rate(
     rate: np.ndarray, difference: np.ndarray, dt: float, d_cutoff: float
 ) -> np.ndarray:
-    """dx^ (...): the low-passed speed, from the last one and the difference x - x^."""
+    """The low-passed speed dx^ (...), from the last one and the difference x - x^ (...)."""
     return rate + alpha(d_cutoff, dt) * (difference / dt - rate)
 
 
 def gain(speed: Number, dt: float, min_cutoff: float, beta: float) -> Number:
-    """The share of the difference x - x^ that is made up for; speed is |dx^|."""
+    """The share of the difference x - x^ that is made up for.
+
+    speed: |dx^|.
+    """
     return alpha(min_cutoff + beta * speed, dt)

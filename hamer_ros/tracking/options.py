@@ -1,4 +1,4 @@
-"""What a user can choose about tracking."""
+"""The options of tracking."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrackerOptions:
-    """How hands are smoothed and how long they are predicted.
+    """Options of the smoothing and the prediction of hands.
 
-    smooth: publish the smoothed hand; the raw one is `TrackedHand.raw` either way.
+    smoothing: publish the smoothed hand; the raw one is `TrackedHand.raw` in any case.
     min_cutoff: hertz; cutoff of the filter for a hand that is still.  Lower is calmer and, at the
         beginning of a motion, later.
     beta: hertz per metre and second; how much the cutoff rises with the speed across the image.
@@ -30,7 +30,7 @@ class TrackerOptions:
         ValueError: a number that is not finite or out of its range; the text names it.
     """
 
-    smooth: bool = True
+    smoothing: bool = True
     min_cutoff: float = 0.25
     beta: float = 40.0
     d_cutoff: float = 1.0

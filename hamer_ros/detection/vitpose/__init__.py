@@ -1,11 +1,11 @@
-"""HaMeR's own way from an image to hands: people, their 133 keypoints, boxes around the hands'.
+"""The detector ``vitpose``, HaMeR's own: people, their 133 keypoints, boxes around the hands'.
 
-A net of boxes finds people; ViTPose+ (Xu et al. 2022, arXiv:2212.04246) sees the joints of each;
+A box model finds people; ViTPose+ (Xu et al. 2022, arXiv:2212.04246) finds the joints of each;
 where at least four of a hand's are sure, they span its box.
 
 Crops, mirroring, decoding and thresholds are those of the configuration with which HaMeR's demo
-runs the net (ViTPose's ``ViTPose_huge_wholebody_256x192.py``, commit c050ed2): classic affine crops
-and quarter-pixel decoding, without the unbiased variants (UDP, DARK) of ViTPose's other
+runs the model (ViTPose's ``ViTPose_huge_wholebody_256x192.py``, commit c050ed2): classic affine
+crops and quarter-pixel decoding, without the unbiased variants (UDP, DARK) of ViTPose's other
 configurations.
 
 The released weights were not at hand.  Verified is, against ViTPose's source run beside this one:

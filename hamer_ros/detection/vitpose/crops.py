@@ -1,4 +1,4 @@
-"""The part of an image in which ViTPose looks at a person.
+"""Crops of people as ViTPose takes them from an image.
 
 These are the conventions of MMPose 0.x without UDP: a box is grown to 3 : 4 and by a quarter, and
 its centre is seen at the middle (96, 128) of the crop, not at (95.5, 127.5).
@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 WIDTH, HEIGHT = 192, 256
-"""Of a crop, pixels."""
+"""Size of a crop, pixels."""
 
 GROWTH = 1.25
-"""The window is this much larger than the box."""
+"""Size of the window in sizes of the box."""
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
@@ -26,7 +26,8 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 class PersonWindow:
     """An upright window of an image, 3 : 4 wide.
 
-    center: (2,) pixels.  width: pixels.
+    center: (2,) pixels.
+    width: pixels.
     """
 
     center: np.ndarray
@@ -38,7 +39,7 @@ class PersonWindow:
         return self.width / WIDTH
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
-        """Pixels of the crop (..., 2) -> pixels of the image."""
+        """Map points (..., 2) from pixels of the crop to pixels of the image."""
         return self.center + self.shrink * (points - [WIDTH / 2, HEIGHT / 2])
 
 
@@ -51,7 +52,7 @@ def person_window(box: np.ndarray) -> PersonWindow:
 
 
 def cut_crops(rgb: np.ndarray, windows: Sequence[PersonWindow]) -> np.ndarray:
-    """What the windows show of an image (H, W, 3) uint8 RGB.
+    """Cut windows out of an image (H, W, 3) uint8 RGB.
 
     Returns (B, 3, 256, 192) float32, normalised by ImageNet's mean and standard deviation; what
     lies outside of the image is black.
@@ -63,6 +64,6 @@ def cut_crops(rgb: np.ndarray, windows: Sequence[PersonWindow]) -> np.ndarray:
         to_crop = np.column_stack(
             [np.eye(2) / window.shrink, middle - window.center / window.shrink]
         )
-        seen = cv2.warpAffine(rgb, to_crop, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
-        crop[:] = ((seen.astype(np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)
+        levels = cv2.warpAffine(rgb, to_crop, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR)
+        crop[:] = ((levels.astype(np.float32) / 255 - MEAN) / STD).transpose(2, 0, 1)
     return batch

@@ -1,15 +1,17 @@
-"""Heat maps become keypoints, keypoints become boxes of hands."""
+"""Decode heat maps to keypoints, and keypoints to boxes of hands."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from hamer_ros.detection.boxes import FoundBox
+from hamer_ros.detection.found_boxes import FoundBox
 from hamer_ros.detection.vitpose.crops import PersonWindow
-from hamer_ros.hands import N_JOINTS, Side
+from hamer_ros.geometry.boxes import box_around
+from hamer_ros.hands import N_JOINTS, Handedness
 
 FIRST_OF_HANDS = 91
-"""Of the 133 keypoints of COCO-WholeBody; 21 of the left hand, then 21 of the right one."""
+"""Index of the left hand's 21 keypoints among the 133 of COCO-WholeBody; the right hand's follow.
+"""
 
 STRIDE = 4
 """Pixels of the crop for one of a heat map."""
@@ -28,14 +30,14 @@ def merge_mirrored(maps: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     """
     left, right = np.split(mirrored, 2, axis=1)
     back = np.concatenate([right, left], axis=1)[..., ::-1].copy()
-    # A cell of the net's grid is an even number of pixels wide and does not lie on its own mirror
+    # A cell of the model's grid is an even number of pixels wide and does not lie on its own mirror
     # image; one cell of the heat map makes up for it best.
     back[..., 1:] = back[..., :-1].copy()
     return (maps + back) / 2
 
 
 def decode(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The keypoints of heat maps (B, K, H, W).
+    """Decode the keypoints of heat maps (B, K, H, W).
 
     A keypoint is where its map is highest, moved by a quarter of a cell towards the higher
     neighbour in each direction, except at the border (Newell et al. 2016, arXiv:1603.06937).
@@ -68,18 +70,19 @@ def person_hands(points: np.ndarray, scores: np.ndarray, window: PersonWindow) -
     A hand is where at least four of its keypoints count, and the box is what those span: no margin
     is added, and it is not cut off at the border of the image.  Its score is their mean.
 
-    points: (42, 2) cells of the heat map, of the left and the right hand.  scores: (42,).
+    points: (42, 2) cells of the heat map, of the left and the right hand.
+    scores: (42,).
     """
     found = []
-    hands = zip(Side, np.split(points, 2), np.split(scores, 2), strict=True)
-    for side, hand_points, hand_scores in hands:
+    hands = zip(Handedness, np.split(points, 2), np.split(scores, 2), strict=True)
+    for handedness, hand_points, hand_scores in hands:
         sure = hand_scores > SURE
         if sure.sum() < MIN_SURE:
             continue
         pixels = window.to_image(STRIDE * hand_points[sure])
         score = float(min(hand_scores[sure].mean(), 1.0))
-        right = score if side is Side.RIGHT else 1 - score
-        found.append(FoundBox(np.concatenate([pixels.min(0), pixels.max(0)]), score, right))
+        right = score if handedness is Handedness.RIGHT else 1 - score
+        found.append(FoundBox(box_around(pixels), score, right))
     return found
 
 

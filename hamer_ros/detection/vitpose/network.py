@@ -1,4 +1,4 @@
-"""ViTPose's network: a vision transformer and a head that makes heat maps of its features.
+"""The network of ViTPose: a vision transformer and a head that makes heat maps of its features.
 
 Xu et al. 2022, arXiv:2204.12484; the head is that of Xiao et al. 2018, arXiv:1804.06208.
 Parameters bear the names of its checkpoints.
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from hamer_ros.hamer.backbone import VisionTransformer, ViTConfig
+from hamer_ros.networks.vision_transformer import VisionTransformer, ViTConfig
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class VitPoseConfig:
     """Dimensions of the network; the defaults are ViTPose+-H for whole bodies.
 
     filters: channels of the layers that enlarge the features.
-    keypoints: heat maps.
+    keypoints: number of heat maps.
     """
 
     backbone: ViTConfig = field(default_factory=ViTConfig)
@@ -28,7 +28,7 @@ class VitPoseConfig:
 
 
 class VitPoseNetwork(nn.Module):
-    """Images (B, 3, H, W), normalised -> heat maps (B, keypoints, H / 4, W / 4)."""
+    """ViTPose: normalised images (B, 3, H, W) -> heat maps (B, keypoints, H / 4, W / 4)."""
 
     def __init__(self, config: VitPoseConfig) -> None:
         super().__init__()
@@ -37,13 +37,13 @@ class VitPoseNetwork(nn.Module):
         self.keypoint_head = HeatMapHead(config.backbone.dim, config.filters, config.keypoints)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Heat maps; 1 where the net is sure of a keypoint."""
+        """Compute the heat maps; they are 1 where the model is sure of a keypoint."""
         features = self.backbone(images)
         return self.keypoint_head(features.transpose(1, 2).unflatten(2, self._grid))
 
 
 class HeatMapHead(nn.Module):
-    """Two transposed convolutions, each of which doubles the resolution, and a linear layer."""
+    """The head: two transposed convolutions, each doubling the resolution, and a linear layer."""
 
     def __init__(self, dim: int, filters: int, keypoints: int) -> None:
         super().__init__()
@@ -58,5 +58,5 @@ class HeatMapHead(nn.Module):
         self.final_layer = nn.Conv2d(filters, keypoints, 1)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (B, dim, h, w) -> heat maps (B, keypoints, 4 h, 4 w)."""
+        """Map features (B, dim, h, w) to heat maps (B, keypoints, 4 h, 4 w)."""
         return self.final_layer(self.deconv_layers(features))

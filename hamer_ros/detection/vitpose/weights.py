@@ -18,17 +18,17 @@ import torch
 
 from hamer_ros.detection.vitpose.network import VitPoseConfig, VitPoseNetwork
 from hamer_ros.errors import FileFormatError
-from hamer_ros.file_kinds import absolute_path
-from hamer_ros.hamer.checkpoint import fit, read_weights
+from hamer_ros.files.kinds import absolute_path
+from hamer_ros.networks.checkpoint import fit, read_weights
 
 IN_DATA_FOLDER = Path("vitpose_ckpts", "vitpose+_huge", "wholebody.pth")
-"""Where HaMeR's own scripts put the file under their folder ``_DATA``."""
+"""Path of the file below HaMeR's folder ``_DATA``, as HaMeR's own scripts put it there."""
 
 WHOLE_BODY_EXPERT = 5
 """Index of COCO-WholeBody among the six data sets."""
 
 WHOLE_BODY_HEAD = f"associate_keypoint_heads.{WHOLE_BODY_EXPERT - 1}."
-"""Its head; the first data set's is called ``keypoint_head``."""
+"""Prefix of its head's keys; those of the first data set begin with ``keypoint_head.``."""
 
 
 def load_network(path: str | PathLike[str], config: VitPoseConfig | None = None) -> VitPoseNetwork:
@@ -39,8 +39,11 @@ def load_network(path: str | PathLike[str], config: VitPoseConfig | None = None)
 
     Returns the network on the CPU, float32, without gradients.
 
-    Raises MissingFileError; FileFormatError for a file of another kind, an incomplete one, one
-    that asks for code to be run, or keys that are missing, unexpected, or of another shape or type.
+    Raises:
+        MissingFileError: there is no such file.
+        ConfigurationError: the file may not be read.
+        FileFormatError: a file of another kind, an incomplete one, one that asks for code to be
+            run, or keys that are missing, unexpected, or of another shape or type.
     """
     path = absolute_path(path)
     if path.is_dir():
@@ -55,7 +58,13 @@ def load_network(path: str | PathLike[str], config: VitPoseConfig | None = None)
 
 
 def whole_body_part(weights: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """What of the uncut checkpoint belongs to whole bodies, as ``model_split.py`` cuts it out."""
+    """The part of the uncut checkpoint for whole bodies, as ``model_split.py`` cuts it out.
+
+    path: where the weights come from, for the message.
+
+    Raises:
+        FileFormatError: an expert is missing.
+    """
     cut: dict[str, Any] = {}
     for key, value in weights.items():
         if key.startswith(WHOLE_BODY_HEAD):

@@ -1,0 +1,1 @@
+"""The camera: its lens models, their names in the field, and files of intrinsics."""

@@ -1,0 +1,1 @@
+"""Models as files: fetching them, and running them on a CPU or a GPU."""

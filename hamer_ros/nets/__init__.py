@@ -1,1 +1,0 @@
-"""The neural nets of the hand detector: where they come from and how they run."""

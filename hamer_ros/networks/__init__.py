@@ -1,0 +1,1 @@
+"""Parts that networks of torch share: the vision transformer, and reading weights from a file."""

@@ -1,0 +1,1 @@
+"""Decoding of image messages to RGB, and of depth messages to metres."""

@@ -1,0 +1,1 @@
+"""From the camera's messages to frames: subscriptions, synchronisation, stamps, intrinsics."""

@@ -1,0 +1,1 @@
+"""The node's account of itself: observations, statistics, health and diagnostics."""

@@ -1,0 +1,1 @@
+"""From tracked hands to messages, transforms and pictures, and their publishers."""

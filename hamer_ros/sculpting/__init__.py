@@ -1,1 +1,0 @@
-"""How the packaged hand model was made: a procedural hand in the format of MANO."""

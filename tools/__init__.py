@@ -1,0 +1,1 @@
+"""Tools that generate the data of the package; they are not installed."""
