@@ -53,8 +53,8 @@ ARGUMENTS = {
         "raw, compressedDepth for CompressedImage on depth_topic/compressedDepth, or auto: raw"
         " where image_transport is.",
     ),
-    "estimator": ("", "How hands are recovered: landmarks, hamer or ensemble."),
-    "detector": ("", "How hands are found: landmarks, onnx, external or vitpose."),
+    "estimator": ("", "What estimates the pose and shape of hands: landmarks, hamer or ensemble."),
+    "detector": ("", "What finds hands: landmarks, onnx, external or vitpose."),
     "detector_model": ("", "For detector onnx and vitpose: the ONNX file."),
     "checkpoint": ("", "For estimator hamer: HaMeR's folder _DATA, or a file of its weights."),
     "mano": ("", "For estimator hamer: MANO_RIGHT.pkl, where it is not in that folder."),

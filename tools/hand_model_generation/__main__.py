@@ -14,12 +14,12 @@ import numpy as np
 
 from tools.hand_model_generation.build import build
 
-PACKAGED = Path(__file__).parents[1] / "hand_model" / "data" / "hand.npz"
+PACKAGED = Path(__file__).parents[2] / "hamer_ros" / "hand_model" / "data" / "hand.npz"
 
 
 def main() -> None:
     """Build the model and write it."""
-    parser = argparse.ArgumentParser(description="Sculpt the packaged hand model.")
+    parser = argparse.ArgumentParser(description="Generate the packaged hand model.")
     parser.add_argument("--output", type=Path, default=PACKAGED, help="the .npz file to write")
     parser.add_argument("--pkl", type=Path, help="also write a pickle as smplx.MANO reads it")
     arguments = parser.parse_args()

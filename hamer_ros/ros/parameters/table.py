@@ -104,12 +104,12 @@ class Parameters:
     )
     estimator: str = _setting(
         "landmarks",
-        "How hands are recovered.",
+        "What estimates the pose and shape of hands.",
         choices=tuple(ESTIMATORS),
     )
     detector: str = _setting(
         "landmarks",
-        "How hands are found in the image.",
+        "What finds hands in the image.",
         choices=tuple(DETECTORS),
         renamed={"given": "external"},
     )
