@@ -333,10 +333,10 @@ def test_wrong_shapes_are_refused(model):
 def test_sculpting_again_gives_the_packaged_hand():
     pytest.importorskip("skimage")
     pytest.importorskip("scipy")
-    from tools.hand_model_generation.__main__ import PACKAGED as written  # noqa: PLC0415
+    from tools.hand_model_generation import __main__ as command  # noqa: PLC0415
     from tools.hand_model_generation.build import build  # noqa: PLC0415
 
-    assert written.samefile(PACKAGED)
+    assert command.PACKAGED.samefile(PACKAGED)
     built = build()
     with np.load(PACKAGED) as packaged:
         assert set(built) == set(packaged.files)
