@@ -1,6 +1,6 @@
 """Hands from camera images: metric poses, joints and surfaces, for robots.
 
-Everything outside of ``hamer_ros.ros`` is plain numpy and works without ROS; start with
+Everything outside of ``hamer_ros.ros`` and ``hamer_ros.demo`` works without ROS; start with
 `HandPipeline`.  The names below are the public ones.  Each is imported when it is first asked for:
 ``hamer_ros.msg``, ``--help`` and the launch files need none of what the pipeline computes with.
 """

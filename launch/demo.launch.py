@@ -54,15 +54,15 @@ def generate_launch_description() -> LaunchDescription:
 
 def camera(context: LaunchContext) -> list[Node]:
     """Return the camera, which plays the source."""
-    arguments = context.launch_configurations
-    arguments = [arguments["source"]] if arguments["source"] else []
+    values = context.launch_configurations
+    arguments = [values["source"]] if values["source"] else []
     for name, option in (("intrinsics", "--camera"), ("rate", "--rate")):
-        arguments += [option, arguments[name]] if arguments[name] else []
+        arguments += [option, values[name]] if values[name] else []
     return [
         Node(
             package="hamer_ros",
             executable="hamer_camera",
-            namespace=arguments["camera"],
+            namespace=values["camera"],
             output="screen",
             emulate_tty=True,
             arguments=arguments,

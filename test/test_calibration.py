@@ -81,8 +81,16 @@ WITHOUT_DEPTH = measured(1.0, source=ScaleSource.TRACK)
     ("handedness", "hands", "words"),
     [
         (None, [], "no hand was seen (in 9 of 9 images)"),
-        (None, [LEFT, RIGHT], "2 hands were in view: show exactly one, or say which side (in 9"),
-        (None, [RIGHT] * 3, "3 hands were in view: show exactly one, or say which side (in 9"),
+        (
+            None,
+            [LEFT, RIGHT],
+            "2 hands were in view: show exactly one, or say which handedness (in 9",
+        ),
+        (
+            None,
+            [RIGHT] * 3,
+            "3 hands were in view: show exactly one, or say which handedness (in 9",
+        ),
         (Handedness.RIGHT, [RIGHT] * 2, "2 right hands were in view: show exactly one (in 9"),
         (Handedness.LEFT, [RIGHT], "handedness is LEFT, but only a right hand was seen (in 9"),
         (Handedness.LEFT, [RIGHT] * 2, "handedness is LEFT, but only a right hand was seen (in 9"),

@@ -162,7 +162,7 @@ def test_a_followed_hand_is_dropped_below_the_presence_asked_for(world):
     assert len(detect(found_by)) == 1
     world.hands = [observation_at(300, 200, presence=0.61)]
     assert len(detect(found_by)) == 1
-    # At 0.59 it is not followed any longer; it may be found anew, but that is another region.
+    # At 0.59 it is not followed any longer; it may be found anew, but under another id.
     world.hands = [observation_at(300, 200, presence=0.59)]
     assert 1 not in [d.detection_id for d in detect(found_by)]
 

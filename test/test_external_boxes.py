@@ -16,10 +16,10 @@ LEFT, RIGHT = [10.0, 20, 110, 140], [300.0, 200, 420, 310]
 
 def frame(*boxes: tuple, stamp: float = 1.0) -> Frame:
     """A frame with boxes of (corners, side, score)."""
-    suggested = tuple(
+    external = tuple(
         ExternalBox(np.array(box), handedness, score) for box, handedness, score in boxes
     )
-    return Frame(IMAGE, stamp, CAMERA, boxes=suggested)
+    return Frame(IMAGE, stamp, CAMERA, boxes=external)
 
 
 @pytest.fixture

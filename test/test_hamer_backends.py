@@ -1,7 +1,7 @@
 """The network is run as it was asked for, or it is said why not.
 
 What needs a GPU runs here against stand-ins for torch.cuda; the results of a GPU are measured by
-``hamer_ros bench --area hamer --device cuda``.
+``python -m bench --area hamer --device cuda``.
 """
 
 from __future__ import annotations

@@ -86,7 +86,10 @@ def test_what_is_learnt_anew_replaces_what_was_written_in_capitals(tmp_path):
         ("3", "line 1: no people stand here"),
         ("- ann", "line 1: no people stand here"),
         ("ann:\n\tleft: 3", "line 2: found character"),
-        ("bob: {}\nann:\n  up: {length: 0.2}", "line 3: 'up' is no side; sides are left and right"),
+        (
+            "bob: {}\nann:\n  up: {length: 0.2}",
+            "line 3: 'up' is no handedness; it is left or right",
+        ),
         ("ann:\n  left: 0.2", "line 2: no length and sigma stand here"),
         ("ann:\n  left: {}", "line 2: the left hand has no length"),
         ("ann:\n  left: {lenght: 0.2}", "line 2: 'lenght' is unknown; known are length and sigma"),

@@ -279,11 +279,11 @@ def parameters(folder: Path, values: str) -> str:
 
 @pytest.mark.parametrize(
     ("arguments", "refused"),
-    [({}, "estimator is 'magic'"), ({"estimator": "landmarks"}, "detector is 'given'")],
+    [({}, "estimator is 'magic'"), ({"estimator": "landmarks"}, "detector is 'external'")],
     ids=["as the file says", "the argument goes before it"],
 )
 def test_arguments_go_before_the_file_of_parameters(tmp_path, arguments, refused):
-    file = parameters(tmp_path, "detector: given, estimator: magic")
+    file = parameters(tmp_path, "detector: external, estimator: magic")
     launched = Launch(include("hamer.launch.py", params_file=file, **arguments))
     launched.run(lambda: refused in launched.said)
     assert refused in launched.said

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import collections
 import dataclasses
+import importlib.util
 import itertools
 import re
 import sys
+import types
 from pathlib import Path
 
 import cv2
@@ -233,3 +236,79 @@ def test_numbers_are_numbers():
     for text in ("wide", "", "nan", "inf"):
         with pytest.raises(ValueError, match=f"assumed_horizontal_fov is '{text}'"):
             launching.number("assumed_horizontal_fov", text)
+
+
+class Described:
+    """Stands for anything of launch and launch_ros: keeps what it was made with."""
+
+    def __init__(self, *positional, **named) -> None:
+        self.positional, self.named = positional, named
+
+    @property
+    def name(self) -> str:
+        return self.positional[0]
+
+    def __getattr__(self, name: str):
+        return lambda *positional, **named: self
+
+
+def loaded(file: Path, monkeypatch) -> types.ModuleType:
+    """A launch file as a module, with stand-ins for launch and launch_ros."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in (
+            "launch",
+            "launch_ros",
+        ):
+            stand_in = sys.modules.get(node.module)
+            if not isinstance(stand_in, types.SimpleNamespace):
+                stand_in = types.SimpleNamespace()
+                monkeypatch.setitem(sys.modules, node.module, stand_in)
+            for alias in node.names:
+                setattr(stand_in, alias.name, Described)
+    spec = importlib.util.spec_from_file_location(file.stem.replace(".", "_"), file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def with_values(**values: str) -> types.SimpleNamespace:
+    """A context of launch in which arguments have values, and all others none."""
+    return types.SimpleNamespace(
+        launch_configurations=collections.defaultdict(str, values), environment={}
+    )
+
+
+def test_the_camera_of_the_demo_is_told_what_to_play(monkeypatch):
+    file = loaded(ROOT / "launch" / "demo.launch.py", monkeypatch)
+    (node,) = file.camera(with_values(source="a.mp4", rate="10", camera="front"))
+    assert node.named["arguments"] == ["a.mp4", "--rate", "10"]
+    assert node.named["namespace"] == "front"
+    (clip,) = file.camera(with_values(camera="camera"))
+    assert clip.named["arguments"] == []
+
+
+def test_every_camera_gets_a_node_and_a_prefix(monkeypatch):
+    file = loaded(ROOT / "launch" / "multi_camera.launch.py", monkeypatch)
+    groups = file.nodes(with_values(cameras="front,left", rectified="true"), ["rectified"])
+    given = [dict(group.positional[0][0].named["launch_arguments"]) for group in groups]
+    assert [arguments["tf_prefix"] for arguments in given] == ["front_", "left_"]
+    assert all(arguments["rectified"] == "true" for arguments in given)
+
+
+def test_the_node_is_given_its_arguments_by_their_types(monkeypatch):
+    file = loaded(ROOT / "launch" / "hamer.launch.py", monkeypatch)
+    values = with_values(
+        image_topic="/rig/image_raw",
+        depth_topic="/rig/depth",
+        boxes_topic="/rig/boxes",
+        rectified="true",
+        assumed_horizontal_fov="60",
+        respawn="false",
+        params_file=str(ROOT / "config" / "hamer.yaml"),
+    )
+    (node,) = file.node(values)
+    assert ("image", "/rig/image_raw") in node.named["remappings"]
+    assert ("camera_info", "/rig/camera_info") in node.named["remappings"]
+    typed = node.named["parameters"][1]
+    assert typed["rectified"] is True
+    assert typed["assumed_horizontal_fov"] == 60.0

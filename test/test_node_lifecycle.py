@@ -401,16 +401,16 @@ class Unused:
         pass
 
 
-class FailingGiven(ExternalDetector):
+class FailingExternal(ExternalDetector):
     """Boxes from outside, on a GPU that has run out of memory."""
 
     def detect(self, frame: Frame) -> list[Detection]:
         raise RuntimeError("CUDA error: out of memory")
 
 
-def test_given_boxes_reach_the_detector_that_was_loaded_again(harness, monkeypatch):
+def test_external_boxes_reach_the_detector_that_was_loaded_again(harness, monkeypatch):
     monkeypatch.setattr(reload_backoff, "FIRST_PAUSE", 0.05)
-    estimator, detectors = Unused(), [FailingGiven(), ExternalDetector()]
+    estimator, detectors = Unused(), [FailingExternal(), ExternalDetector()]
     monkeypatch.setattr(harness.node, "make_models", lambda _: Models(detectors.pop(0), estimator))
     harness.node.set_parameters([Parameter("detector", value="external")])
     harness.node.start()

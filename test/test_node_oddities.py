@@ -19,12 +19,15 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
+from hamer_ros.detection.external import ExternalDetector
+from hamer_ros.estimation import make_estimator
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
 from hamer_ros.hands import Handedness
 from hamer_ros.msg import HandMesh, HandMeshArray
 from hamer_ros.rendering.clip import HEIGHT, INTRINSICS, WIDTH
 from hamer_ros.rendering.raster import rasterize
 from hamer_ros.ros.images.decode import encode_rgb
+from hamer_ros.ros.models import Models
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -262,3 +265,15 @@ def test_depth_that_comes_later_than_any_wait_still_tells_the_size(harness):
 def test_left_and_right_change_places_in_a_mirror():
     """What the test of mirrored cameras stands on."""
     assert {hand.handedness for hand in HANDS.hands} == {Handedness.LEFT, Handedness.RIGHT}
+
+
+def test_an_external_detector_that_says_nothing_is_missed(harness, monkeypatch):
+    """Empty hands must not pass for an image without hands."""
+    models = Models(ExternalDetector(), make_estimator("landmarks"))
+    monkeypatch.setattr(harness.node, "make_models", lambda _: models)
+    harness.node.set_parameters([Parameter("detector", value="external")])
+    harness.node.start()
+    said = harness.diagnosed("odd: image without boxes")
+    assert harness.show(HANDS.rgb, harness.info(), said)
+    assert harness.diagnosis().level == DiagnosticStatus.WARN
+    assert "max_box_wait" in harness.diagnosis().message

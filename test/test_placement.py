@@ -158,7 +158,7 @@ def test_too_little_evidence_is_refused_with_the_reason():
     unsure = dataclasses.replace(hand, keypoint_scores=np.zeros(21))
     assert place(unsure, CAMERA).reason == "fewer than 6 keypoints"
     torn = dataclasses.replace(hand, joints=np.full((21, 3), np.nan))
-    assert place(torn, CAMERA).reason == "recovered hand not finite"
+    assert place(torn, CAMERA).reason == "estimated hand not finite"
 
 
 def test_keypoints_that_are_no_hand_are_refused_or_finite():

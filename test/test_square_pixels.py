@@ -128,9 +128,9 @@ def test_a_hand_is_told_of_in_the_pixels_of_its_own_image(camera):
     estimator, detector = Projected(), ExternalDetector()
     pipeline = HandPipeline(detector, estimator)
     box = np.array([100.0, 90.0, 260.0, 200.0])
-    suggested = (ExternalBox(box, Handedness.RIGHT, 0.9),)
+    external = (ExternalBox(box, Handedness.RIGHT, 0.9),)
     black = np.zeros((camera.height, camera.width, 3), np.uint8)
-    (hand,) = pipeline.process(Frame(black, 0.0, camera, boxes=suggested)).hands
+    (hand,) = pipeline.process(Frame(black, 0.0, camera, boxes=external)).hands
     assert estimator.seen[0].fx == pytest.approx(estimator.seen[0].fy, rel=2e-3)
     placed = hand.placed
     # Reprojected by the camera of the image, not of the resampled one.

@@ -122,7 +122,7 @@ def test_crossing_hands_keep_their_numbers_through_ten_hidden_frames(seed):
     frames, truth = [], []
     for k, (a, b) in enumerate(crossing(60, np.array([0, 0, 0.5]), np.array([0, 0, 0.62]))):
         near = hand(a, Handedness.RIGHT, 1, noise=noise)
-        # The far one is hidden for 10 frames, and found again under another region 3 later.
+        # The far one is hidden for 10 frames, and found again under another id, 3, later.
         far = hand(b, Handedness.LEFT, 2 if k < 20 else 3, 0.97 if k < 20 else 0.6, noise=noise)
         hidden = 20 <= k < 33
         frames.append([near] if hidden else [near, far])
@@ -243,7 +243,7 @@ def test_a_side_stays_through_bad_frames_and_the_hand_keeps_its_shape():
 def test_a_side_that_is_outvoted_changes_once_with_the_estimated_hand():
     tracker = Tracker(MODEL)
     sides = []
-    # A region that began with 3 log odds for the left and gains 2 for the right in each image.
+    # A detection id that began with 3 log odds for the left and gains 2 for the right each time.
     for k in range(10):
         odds = -3.0 + 2.0 * k
         handedness = Handedness.RIGHT if odds >= 0 else Handedness.LEFT

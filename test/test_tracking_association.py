@@ -89,7 +89,7 @@ def test_a_hidden_hand_is_found_again_under_its_own_id_rather_than_anothers():
 
 
 def test_the_side_of_a_known_id_is_no_second_evidence():
-    """It is what the region was before the detector moved it to another hand."""
+    """It is what the id was before the detector moved it to another hand."""
     tracks = [track(0.0, 0.99, 1), track(0.04, 0.01, 2)]
     swapped = [measurement(0.004, 0.01, 2), measurement(0.036, 0.99, 1)]
     assert associate(tracks, swapped) == [0, 1]

@@ -75,7 +75,7 @@ def kind_of(kind: str) -> str:
 def play(decoder: VideoDecoder, packets, text: str, plain: bool = False):
     """Images of all packets, tagged with their numbers, and how many were refused.
 
-    plain: as CompressedVideo, which has neither numbers nor flags.
+    plain: without numbers and flags.
     """
     images, refused = [], 0
     for number, flags, data in packets:

@@ -80,7 +80,7 @@ class Measurement:
         if self._handedness is not None:
             handedness = self._handedness.name.lower()
             return f"{len(meant)} {handedness} hands were in view: show exactly one"
-        return f"{len(meant)} hands were in view: show exactly one, or say which side"
+        return f"{len(meant)} hands were in view: show exactly one, or say which handedness"
 
     @property
     def shortfall(self) -> str:

@@ -48,7 +48,7 @@ def load_sizes(path: Path, person: str) -> dict[Handedness, Size]:
         for handedness, values in _fields(path, hands, f"hands of '{person}'"):
             if handedness.value.upper() not in Handedness.__members__:
                 raise _wrong(
-                    path, handedness, f"'{handedness.value}' is no side; sides are left and right"
+                    path, handedness, f"'{handedness.value}' is no handedness; it is left or right"
                 )
             sizes[Handedness[handedness.value.upper()]] = _size(path, handedness, values)
     return sizes

@@ -125,6 +125,7 @@ class Placer:
 
     def place(self, frame: Frame, hands: Sequence[Hand]) -> list[PlacedHand | Unplaced]:
         """Place each hand, or give the reason why not; in the same order."""
+        self._forget(frame.stamp)
         refused = {i: reason for i, hand in enumerate(hands) if (reason := _unusable(hand))}
         usable = [hand for i, hand in enumerate(hands) if i not in refused]
         solved = self._solved(frame, usable) if usable else []
@@ -176,7 +177,6 @@ class Placer:
                 placed.append(Unplaced(hand, status.value))
             else:
                 placed.append(self._scaled(frame, hand, in_camera(views, solution, i)))
-        self._forget(frame.stamp)
         return placed
 
     def _scaled(self, frame: Frame, hand: Hand, pose: PoseUpToScale) -> PlacedHand | Unplaced:
@@ -287,7 +287,7 @@ def _unusable(hand: Hand) -> str | None:
     if valid.sum() < MIN_KEYPOINTS:
         return f"fewer than {MIN_KEYPOINTS} keypoints"
     if not (np.isfinite(hand.joints).all() and np.isfinite(hand.orientation).all()):
-        return "recovered hand not finite"
+        return "estimated hand not finite"
     return None
 
 

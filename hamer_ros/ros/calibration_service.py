@@ -107,7 +107,7 @@ class Calibration:
         with self._lock:
             current = self._current
         if current is not None and (size := current[0].add(hands, focal_sigma)) is not None:
-            self._finish(size)
+            self._finish(size, current[0])
 
     async def _answer(
         self, request: CalibrateHand.Request, response: CalibrateHand.Response
@@ -179,7 +179,7 @@ class Calibration:
         # A steady clock, because simulated time may stand still.
         timer = self._node.create_timer(
             TIMEOUT,
-            lambda: self._finish(self._failure_reason(measurement)),
+            lambda: self._finish(self._failure_reason(measurement), measurement),
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
         try:
@@ -195,11 +195,15 @@ class Calibration:
             return "the node was deactivated or switched off meanwhile"
         return f"{measurement.shortfall}, for {TIMEOUT:g} s"
 
-    def _finish(self, result: Size | str) -> bool:
-        """End the measurement under way with its result; returns False if there was none."""
+    def _finish(self, result: Size | str, only: Measurement | None = None) -> bool:
+        """End the measurement under way with its result; returns False if there was none.
+
+        only: the measurement that is meant, where another one may have begun since.
+        """
         with self._lock:
-            current, self._current = self._current, None
-        if current is None:
-            return False
+            current = self._current
+            if current is None or only not in (None, current[0]):
+                return False
+            self._current = None
         current[1].set_result(result)
         return True

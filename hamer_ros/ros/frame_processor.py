@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 
 from rclpy.clock import Clock
@@ -17,15 +17,15 @@ from hamer_ros.ros.calibration_service import Calibration
 from hamer_ros.ros.images.depth_images import DepthError
 from hamer_ros.ros.input.frame_messages import FrameMessages, LateDepth
 from hamer_ros.ros.input.frame_reader import FrameReader, ReadFrame
-from hamer_ros.ros.input.stamps import Admission, StampGate, in_seconds, nanoseconds
+from hamer_ros.ros.input.stamps import Admission, StampGate, nanoseconds
 from hamer_ros.ros.models import Models
-from hamer_ros.ros.monitoring.observations import Observations
+from hamer_ros.ros.monitoring.observations import DISCOVERY_TIME, Observations
 from hamer_ros.ros.monitoring.statistics import Processed, Statistics
 from hamer_ros.ros.output.publishers import HandPublishers
 from hamer_ros.ros.parameters.table import Parameters
 
 MAX_REMEMBERED = 64
-"""Number of processed stamps kept: late depth of an image that was left out is of no use."""
+"""Processed images that are remembered: late depth of one that was left out is of no use."""
 MAX_LATE = 4
 """Number of depth images kept that came too late for their image."""
 
@@ -65,7 +65,7 @@ class FrameProcessor:
         self._statistics = statistics
         self._observations = observations
         self._late_depth: deque[LateDepth] = deque(maxlen=MAX_LATE)
-        self._processed: deque[int] = deque(maxlen=MAX_REMEMBERED)
+        self._processed: OrderedDict[int, float] = OrderedDict()
         self._must_reset = True  # the models may have served another processor
         self._models: Models | None = None
         self._pipeline: HandPipeline | None = None
@@ -95,7 +95,9 @@ class FrameProcessor:
         publishing = time.perf_counter()
         self._publishers.publish(result.hands, read_frame, result.stamp, parameters)
         published = time.perf_counter()
-        self._processed.append(nanoseconds(messages.image.header.stamp))
+        self._processed[nanoseconds(messages.image.header.stamp)] = result.stamp
+        if len(self._processed) > MAX_REMEMBERED:
+            self._processed.popitem(last=False)
         # Latency is counted from arrival where the stamp is absurdly old.
         latency = time.monotonic() - messages.arrival
         if admission.age is not None:
@@ -148,11 +150,19 @@ class FrameProcessor:
         if self._must_reset:
             self._must_reset = False
             pipeline.reset()
+            self._processed.clear()
         pipeline.placer.lengths = self._calibration.lengths
         pipeline.tracker.options = parameters.tracking
         self._learn_late(pipeline, parameters)
         if parameters.detector == "external" and read_frame.frame.boxes is None:
             self._statistics.without_boxes()
+            self._observations.note(
+                "image without boxes",
+                f"no boxes of an image's stamp came within {parameters.max_box_wait:g} s "
+                "(max_box_wait), and its hands are empty; the detector of yours must publish one "
+                "message for every image, empty where it finds none",
+                DISCOVERY_TIME,
+            )
         result = pipeline.process(read_frame.frame)
         for subject, text in result.remarks:
             self._statistics.unmeasured(subject)
@@ -172,7 +182,7 @@ class FrameProcessor:
             except DepthError as error:
                 self._observations.note(error.reason, str(error))
                 continue
-            for subject, text in pipeline.learn_size(in_seconds(late.stamp), depth):
+            for subject, text in pipeline.learn_size(self._processed[late.stamp], depth):
                 self._observations.note(subject, text)
             if late.delay <= parameters.max_depth_wait:
                 continue  # the next one is waited for

@@ -298,7 +298,7 @@ class HamerNode(LifecycleNode):
         if self._configured is not None:
             self._configured.processor.reset()
         response.success = True
-        response.message = "all hands are forgotten; those of the next image get new numbers"
+        response.message = "all hands are forgotten; those of the next image get new track ids"
         return response
 
     # Images

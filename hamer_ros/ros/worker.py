@@ -18,7 +18,7 @@ from hamer_ros.ros.reload_backoff import ReloadBackoff
 CLOSE_SECONDS = 5.0
 """Seconds that closing waits for the thread to end."""
 
-_UNDISCOVERED = frozenset({"no camera_info", "no boxes"})
+_UNDISCOVERED = frozenset({"no camera_info"})
 """Reasons to leave an image out that may lie in a publisher that has not been discovered yet."""
 
 

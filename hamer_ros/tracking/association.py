@@ -14,9 +14,8 @@ Cost
     is wrong in e of all cases.  It counts under new ids only: under an old one q is what that id
     was before, which the id itself has said already.  A track that was seen in the last frame is
     expected under its id, one that was not as likely under a new one, and neither under another
-    track's.  Being nobody's
-    costs a hand -log(density of new hands), and not being seen costs a track -log(probability of a
-    miss).  The assignment with the least sum is found exactly.
+    track's.  Being nobody's costs a hand -log(density of new hands), and not being seen costs a
+    track -log(probability of a miss).  The assignment with the least sum is found exactly.
 
 Size
     Where a track's last hand and this one have their sizes from different sources, a depth image

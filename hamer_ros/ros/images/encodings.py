@@ -1,4 +1,7 @@
-"""The encodings of raw images: the layout of their bytes and their conversion to RGB."""
+"""The encodings of raw images: the layout of their bytes and their conversion to RGB.
+
+``python -m hamer_ros.ros.images.encodings`` prints their table for the documentation.
+"""
 
 from __future__ import annotations
 
@@ -279,3 +282,7 @@ def table_text() -> str:
     ]
     lines = ["| encoding | other names | pixels |", "|---|---|---|"]
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows]) + "\n"
+
+
+if __name__ == "__main__":
+    print(table_text(), end="")

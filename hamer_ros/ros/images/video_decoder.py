@@ -1,8 +1,7 @@
 """Decoding of video packets to RGB images, each with the tag of its packet.
 
-Two messages carry packets: ffmpeg_image_transport_msgs/FFMPEGPacket and
-foxglove_msgs/CompressedVideo, of which this takes the plain fields.  PyAV decodes; it is needed for
-video alone.
+This takes the plain fields of ffmpeg_image_transport_msgs/FFMPEGPacket, and does without those that
+other messages lack.  PyAV decodes; it is needed for video alone.
 """
 
 from __future__ import annotations
@@ -74,8 +73,8 @@ class VideoDecoder(Generic[Tag]):
     Images come when the codec gives them: with their own packet, or some packets later where images
     are predicted from later ones.  Decoding begins at a keyframe, and waits for the next one after
     anything that cannot be decoded, and after a loss where packets are numbered.  Where they are
-    not, H.264 and AV1 do not show a loss; the images until the next keyframe are then slightly
-    wrong.
+    not, H.264 and VP9 do not show a loss, and AV1 not every one; the images until the next keyframe
+    are then slightly wrong.
     """
 
     def __init__(self) -> None:
@@ -106,8 +105,7 @@ class VideoDecoder(Generic[Tag]):
     ) -> list[VideoImage[Tag]]:
         """Decode one packet and return the images that are complete with it, in display order.
 
-        encoding: FFMPEGPacket.encoding or CompressedVideo.format, such as "h264", "libx264" or
-            "hevc;yuv420p;bgr8;bgr8".
+        encoding: FFMPEGPacket.encoding, such as "h264", "libx264" or "hevc;yuv420p;bgr8;bgr8".
         number: FFMPEGPacket.pts.
         flags: FFMPEGPacket.flags.
 

@@ -1,7 +1,8 @@
 """The node's subscriptions to a camera, whose messages are matched and passed on.
 
-All of it happens on the executor's thread, and nothing here blocks: an image whose companions have
-not come is kept, and goes on when they come or when a timer ends its wait.
+All of it happens on the executor's thread, and nothing here waits: an image whose companions have
+not come is kept, and goes on when they come or when a timer ends its wait.  Only video is computed
+with: its packets are decoded here, for every one of them is needed, in order.
 """
 
 from __future__ import annotations
@@ -242,8 +243,7 @@ class CameraSubscriptions:
         """Subscribe to a CameraInfo that was published once, before the node was there.
 
         Only where a publisher offers it: such a subscription receives nothing from a publisher that
-            does
-        not, and both sides would warn of that.
+        does not, and both sides would warn of that.
         """
         if self._has_latched:
             return

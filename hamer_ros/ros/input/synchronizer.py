@@ -249,8 +249,7 @@ class Synchronizer(Generic[T]):
         """Return the companion that serves where none has an image's stamp.
 
         It is the last one that had come by then: the latest that is not newer, or, where the stamps
-            of
-        the two streams are unrelated, the last that has come.
+        of the two streams are unrelated, the last that has come.
         """
         kept = self._streams[stream].kept
         if not kept:

@@ -1,4 +1,7 @@
-"""The table of all parameters for the documentation, made from their declaration."""
+"""The table of all parameters for the documentation, made from their declaration.
+
+``python -m hamer_ros.ros.parameters.document`` prints it.
+"""
 
 from __future__ import annotations
 
@@ -35,3 +38,7 @@ def _values(field: dataclasses.Field) -> str:
         low, high = meta["limits"]
         return f"{low:g} to {high:g} {meta['unit']}".rstrip()
     return "`true`, `false`" if isinstance(meta["default"], bool) else ""
+
+
+if __name__ == "__main__":
+    print(table_text(), end="")
