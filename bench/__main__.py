@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hamer_ros.command_line import add_out, fail, positive, run_program
 from hamer_ros.interrupt import quiet, quiet_while_starting
+from hamer_ros.program import add_out, fail, positive, run_program
 
 _OF_ONE_AREA = {"device": "hamer", "events": "fuzz", "minutes": "soak"}
 """Options that only one area has."""

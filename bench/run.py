@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.records import BrokenPromiseError, Record, keep, table
-from hamer_ros.command_line import fail
 from hamer_ros.errors import HamerRosError
 from hamer_ros.inference.device import Device
+from hamer_ros.program import fail
 
 AREAS = {
     "landmarks": "landmarks:measure_landmarks",

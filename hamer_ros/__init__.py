@@ -93,7 +93,7 @@ if TYPE_CHECKING:
         MissingFileError,
     )
     from hamer_ros.estimation import Estimator, make_estimator
-    from hamer_ros.hamer.load import HamerOptions
+    from hamer_ros.hamer.load_estimator import HamerOptions
     from hamer_ros.hand_model.model import HandModel
     from hamer_ros.hands import (
         Detection,

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hamer_ros.command_line import add_out, fail, positive, run_program
 from hamer_ros.interrupt import quiet
+from hamer_ros.program import add_out, fail, positive, run_program
 
 # ruff: noqa: PLC0415
 

@@ -9,7 +9,7 @@ import pytest
 from helpers import placed_at
 
 from hamer_ros.hands import Handedness, PlacedHand, ScaleSource
-from hamer_ros.placement.calibration import (
+from hamer_ros.placement.hand_length_measurement import (
     SAMPLES,
     Measurement,
     check_length,

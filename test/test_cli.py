@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from hamer_ros import cli
-from hamer_ros.command_line import error_text, join_negative_values
 from hamer_ros.inference import model_store as store
 from hamer_ros.interrupt import quiet
+from hamer_ros.program import error_text, join_negative_values
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,7 @@ from hamer_ros.detection import DETECTORS, DetectorFactory, DetectorOptions
 from hamer_ros.detection.detector import Detector
 from hamer_ros.estimation import ESTIMATORS
 from hamer_ros.estimation.estimator import Estimator
-from hamer_ros.hamer.load import HamerOptions
+from hamer_ros.hamer.load_estimator import HamerOptions
 from hamer_ros.inference.device import Device
 
 ROOT = Path(__file__).parents[1]

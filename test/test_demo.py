@@ -43,7 +43,7 @@ from hamer_ros.demo.report import (
 )
 from hamer_ros.demo.run import Playback, installed_node, prepare
 from hamer_ros.demo.sources import STILL_RATE, STILL_SECONDS, Source, SourceError, open_source
-from hamer_ros.demo.spelling import spelled
+from hamer_ros.demo.transliteration import spelled
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.topology import closed_faces, mirrored_faces
 from hamer_ros.hands import Handedness

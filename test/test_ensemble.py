@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from helpers import CAMERA, MODEL, detection, hand_at
 
-from hamer_ros.estimation.ensemble import EnsembleEstimator, averaged
+from hamer_ros.estimation.ensemble_estimator import EnsembleEstimator, averaged
 from hamer_ros.geometry.alignment import pa_mpjpe
 from hamer_ros.geometry.rotations import exp_so3
 from hamer_ros.hands import Frame

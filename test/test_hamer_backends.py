@@ -17,7 +17,7 @@ from bench.golden import MEAN, STD, mano_fields, recorded
 from hamer_ros.errors import ConfigurationError, DeviceError, FileFormatError, MissingFileError
 from hamer_ros.estimation import make_estimator
 from hamer_ros.hamer.backend import BackendOptions
-from hamer_ros.hamer.load import HamerOptions
+from hamer_ros.hamer.load_estimator import HamerOptions
 from hamer_ros.hamer.make_backend import make_backend
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.hand_model.skinning import forward

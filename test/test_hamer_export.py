@@ -12,9 +12,9 @@ from bench.golden import mano_fields
 from hamer_ros.cli import main
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
 from hamer_ros.hamer.backend import BackendOptions
-from hamer_ros.hamer.difference import vertex_distances
-from hamer_ros.hamer.exported import exported_path
+from hamer_ros.hamer.export_format import exported_path
 from hamer_ros.hamer.make_backend import make_backend
+from hamer_ros.hamer.vertex_distance import vertex_distances
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.inference.device import Device
 

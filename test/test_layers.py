@@ -32,7 +32,7 @@ LAYERS = (
     "pipeline",
     "rendering",
     "ros",
-    "command_line",
+    "program",
     "demo",
     "cli",
     "__main__",

@@ -18,7 +18,6 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args
 
 from hamer_ros.camera.model import CameraError
-from hamer_ros.command_line import error_text, join_negative_values, positive
 from hamer_ros.demo.camera_process import CameraNode
 from hamer_ros.demo.intrinsics import CameraOfSize, parse_camera
 from hamer_ros.demo.rendered_source import CAMERA
@@ -26,6 +25,7 @@ from hamer_ros.demo.sources import Source, SourceError, open_source
 from hamer_ros.errors import HamerRosError
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.interrupt import heard
+from hamer_ros.program import error_text, join_negative_values, positive
 from hamer_ros.rendering.clip import clip_frame
 
 EXAMPLES = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hamer_ros.demo.spelling import spelled
+from hamer_ros.demo.transliteration import spelled
 from hamer_ros.hands import Handedness
 from hamer_ros.rendering.labels import Box, raised
 from hamer_ros.rendering.overlay import HANDEDNESS_COLORS

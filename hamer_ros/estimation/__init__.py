@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hamer_ros.errors import ConfigurationError
-from hamer_ros.estimation.ensemble import EnsembleEstimator
+from hamer_ros.estimation.ensemble_estimator import EnsembleEstimator
 from hamer_ros.estimation.estimator import Estimator
-from hamer_ros.estimation.landmarks import LandmarkEstimator
-from hamer_ros.hamer.load import HamerOptions, load_hamer_estimator
+from hamer_ros.estimation.landmark_estimator import LandmarkEstimator
+from hamer_ros.hamer.load_estimator import HamerOptions, load_hamer_estimator
 from hamer_ros.hand_model.model import HandModel
 
 

@@ -8,7 +8,7 @@ import torch
 
 from hamer_ros.files.kinds import absolute_path
 from hamer_ros.hamer.network import HamerConfig, HamerNetwork
-from hamer_ros.networks.checkpoint import fit, read_weights
+from hamer_ros.networks.weights_file import fit, read_weights
 
 NOT_NEEDED = ("discriminator.", "mano.", "initialized")
 """Beginnings of keys that the checkpoint may have beside those of the network: the training's

@@ -23,12 +23,12 @@ from hamer_ros.errors import HamerRosError, MissingFileError
 from hamer_ros.hamer.backend import HamerOutput
 from hamer_ros.hamer.checkpoint import load_network
 from hamer_ros.hamer.crops import SIZE
-from hamer_ros.hamer.difference import vertex_distances
-from hamer_ros.hamer.exported import INPUT, METADATA, OUTPUTS, exported_path
+from hamer_ros.hamer.export_format import INPUT, METADATA, OUTPUTS, exported_path
 from hamer_ros.hamer.find_files import find_checkpoint
 from hamer_ros.hamer.network import HamerNetwork
 from hamer_ros.hamer.onnx_backend import OnnxBackend
 from hamer_ros.hamer.torch_backend import DTYPES, TorchBackend, set_precision
+from hamer_ros.hamer.vertex_distance import vertex_distances
 from hamer_ros.hand_model.model import HandModel
 from hamer_ros.inference.device import Device
 

@@ -10,7 +10,7 @@ import onnxruntime
 from hamer_ros.errors import ConfigurationError, FileFormatError, MissingFileError
 from hamer_ros.hamer.backend import BackendOptions, Check, HamerOutput, no_check
 from hamer_ros.hamer.crops import SIZE
-from hamer_ros.hamer.exported import EXPORT_COMMAND, INPUT, METADATA, exported_path
+from hamer_ros.hamer.export_format import EXPORT_COMMAND, INPUT, METADATA, exported_path
 from hamer_ros.inference.device import (
     CPU_PROVIDER,
     CUDA_PROVIDER,

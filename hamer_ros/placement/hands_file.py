@@ -15,7 +15,7 @@ import yaml
 
 from hamer_ros.errors import ConfigurationError, FileFormatError
 from hamer_ros.hands import Handedness
-from hamer_ros.placement.calibration import check_length
+from hamer_ros.placement.hand_length_measurement import check_length
 from hamer_ros.placement.size import STATED_SIGMA, Size, stated_size
 
 _LAYOUT = "it is `NAME: {left: {length: 0.18, sigma: 0.01}}`"

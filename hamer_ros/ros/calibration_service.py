@@ -15,7 +15,7 @@ from rclpy.task import Future
 from hamer_ros.errors import HamerRosError
 from hamer_ros.files.user_folders import user_folder
 from hamer_ros.hands import Handedness, PlacedHand
-from hamer_ros.placement.calibration import Measurement, check_length
+from hamer_ros.placement.hand_length_measurement import Measurement, check_length
 from hamer_ros.placement.hands_file import load_sizes, save_sizes
 from hamer_ros.placement.size import Size, stated_size
 from hamer_ros.ros.parameters.table import Parameters

@@ -19,7 +19,7 @@ import torch
 from hamer_ros.detection.vitpose.network import VitPoseConfig, VitPoseNetwork
 from hamer_ros.errors import FileFormatError
 from hamer_ros.files.kinds import absolute_path
-from hamer_ros.networks.checkpoint import fit, read_weights
+from hamer_ros.networks.weights_file import fit, read_weights
 
 IN_DATA_FOLDER = Path("vitpose_ckpts", "vitpose+_huge", "wholebody.pth")
 """Path of the file below HaMeR's folder ``_DATA``, as HaMeR's own scripts put it there."""

@@ -18,9 +18,9 @@ from hamer_ros.detection import DETECTORS, DetectorOptions
 from hamer_ros.estimation import ESTIMATORS
 from hamer_ros.files.kinds import absolute_path
 from hamer_ros.hamer.backend import BACKENDS, PRECISIONS
-from hamer_ros.hamer.load import HamerOptions
+from hamer_ros.hamer.load_estimator import HamerOptions
 from hamer_ros.inference.device import Device
-from hamer_ros.placement.calibration import LENGTHS, check_length
+from hamer_ros.placement.hand_length_measurement import LENGTHS, check_length
 from hamer_ros.placement.hands_file import check_person
 from hamer_ros.ros.images.transports import DEPTH_TRANSPORTS, IMAGE_TRANSPORTS
 from hamer_ros.ros.output.frame_names import check_prefix

@@ -244,6 +244,6 @@ def _load(file: Any, **options: Any) -> Any:
 
 
 _PICKLE_MODULE = types.SimpleNamespace(
-    __name__="hamer_ros.networks.checkpoint", Unpickler=_CheckpointUnpickler, load=_load
+    __name__="hamer_ros.networks.weights_file", Unpickler=_CheckpointUnpickler, load=_load
 )
 """The module that `torch.load` takes its unpickler from."""
