@@ -25,7 +25,7 @@ _MODULES = {
     "ExternalBox": "hands",
     "FileFormatError": "errors",
     "Frame": "hands",
-    "HamerOptions": "hamer.load",
+    "HamerOptions": "hamer.load_estimator",
     "HamerRosError": "errors",
     "Hand": "hands",
     "HandModel": "hand_model.model",
