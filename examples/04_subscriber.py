@@ -54,3 +54,5 @@ node.create_subscription(HandMeshArray, "/hamer/hands", take, 1)
 # %% Until Ctrl-C
 with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
     rclpy.spin(node)
+listener.executor.shutdown()  # its thread would go on
+rclpy.try_shutdown()

@@ -63,11 +63,11 @@ class TransformListener:
                 buffer.heard.extend(message.transforms)
                 buffer.news.notify_all()
         node.create_subscription(TFMessage, "/tf", hear, 100)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(node)
         def spin():
             with suppress(ExternalShutdownException):
-                executor.spin()
+                self.executor.spin()
         threading.Thread(target=spin).start()
 '''
 
